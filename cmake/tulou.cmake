@@ -2,7 +2,6 @@
 
 find_package(Threads REQUIRED)
 if(TULOU_TESTS)
-  enable_testing()
   find_package(GTest REQUIRED)
 endif()
 
@@ -24,6 +23,9 @@ if(TULOU_SANITIZE)
                                                  -fno-omit-frame-pointer)
   target_link_options(tulou_options INTERFACE -fsanitize=${TULOU_SANITIZE})
 endif()
+if(TULOU_FUZZ)
+  target_compile_options(tulou_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # tulou_folder(NAME SOURCES ... DEPENDS ... TESTS ...)
 # One static library for a folder, and one test program for the tests that lie beside its code.
@@ -37,4 +39,21 @@ function(tulou_folder name)
     target_link_libraries(${name}_test PRIVATE tulou_${name} ${ARG_TEST_DEPENDS} GTest::gtest GTest::gtest_main)
     add_test(NAME ${name} COMMAND ${name}_test)
   endif()
+endfunction()
+
+# tulou_fuzz(NAME DEPENDS ...): fuzz/NAME.cpp as a libFuzzer target, seeded from fuzz/corpus/NAME, and
+# as a test of 50,000 runs with a fixed seed. Only with TULOU_FUZZ (clang).
+function(tulou_fuzz name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  if(NOT TULOU_FUZZ)
+    return()
+  endif()
+  add_executable(fuzz_${name} ${name}.cpp)
+  target_link_libraries(fuzz_${name} PRIVATE tulou_options ${ARG_DEPENDS})
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  set(findings "${CMAKE_BINARY_DIR}/findings/${name}")
+  file(MAKE_DIRECTORY "${findings}")
+  add_test(NAME fuzz_${name}
+           COMMAND fuzz_${name} -runs=50000 -seed=1 -timeout=5 -rss_limit_mb=1024 -max_len=65536
+                   -artifact_prefix=${findings}/ "${CMAKE_SOURCE_DIR}/fuzz/corpus/${name}")
 endfunction()
