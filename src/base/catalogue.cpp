@@ -29,6 +29,10 @@ const std::vector<CatalogueEntry>& catalogue() {
       {"memory.exhausted", kResourceExhausted, "not enough memory: {0} needs {1} bytes",
        "close other programs, or use a smaller model or context"},
       {"run.cancelled", kCancelled, "stopped", ""},
+      // hardware
+      {"hardware.unknown_level", kInvalidInput, "\"{0}\" is not a kernel level", "there are: {1}"},
+      {"hardware.level_unavailable", kUnsupported, "this processor cannot run kernel level {0}",
+       "it can run: {1}"},
   };
   return entries;
 }

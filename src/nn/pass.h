@@ -1,0 +1,48 @@
+// What an operation needs besides its arguments: made for one forward pass, owns nothing.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+
+#include "base/arena.h"
+#include "base/thread_pool.h"
+#include "kernels/kernels.h"
+
+namespace tulou::nn {
+
+class Pass {
+ public:
+  // Everything must outlive the pass. `cancel` may be null.
+  Pass(const kernels::Kernels& kernels, const base::ThreadPool::Lease& threads, base::Arena& arena,
+       const std::atomic<bool>* cancel = nullptr)
+      : kernels_(kernels), threads_(threads), arena_(arena), cancel_(cancel) {}
+
+  const kernels::Kernels& kernels() const { return kernels_; }
+  base::Arena& arena() { return arena_; }
+  size_t num_threads() const { return threads_.num_threads(); }
+
+  // Someone wants this pass to stop; its results are then worthless and may be incomplete.
+  bool cancelled() const { return cancel_ != nullptr && cancel_->load(std::memory_order_relaxed); }
+
+  // Runs job(index, worker) for each index; once cancelled, the rest is skipped.
+  template <typename Job>
+  void parallel_for(size_t count, const Job& job) {
+    threads_.parallel_for(count, [&](size_t index, size_t worker) {
+      if (!cancelled()) job(index, worker);
+    });
+  }
+
+  // [rows, width] of uninitialised floats that live until the arena goes back.
+  std::span<float> floats(int64_t rows, int64_t width) {
+    return arena_.allocate<float>(static_cast<size_t>(rows * width));
+  }
+
+ private:
+  const kernels::Kernels& kernels_;
+  const base::ThreadPool::Lease& threads_;
+  base::Arena& arena_;
+  const std::atomic<bool>* cancel_;
+};
+
+}  // namespace tulou::nn
