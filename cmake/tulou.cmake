@@ -20,7 +20,8 @@ elseif(TULOU_TESTS)
   if(CMAKE_CROSSCOMPILING)
     # Debian has no GoogleTest library for the other machine, but it ships the sources.
     set(INSTALL_GTEST OFF)
-    add_subdirectory(/usr/src/googletest/googletest "${CMAKE_BINARY_DIR}/googletest" EXCLUDE_FROM_ALL)
+    add_subdirectory(/usr/src/googletest/googletest "${CMAKE_BINARY_DIR}/googletest"
+                     EXCLUDE_FROM_ALL)
     if(NOT TARGET GTest::gtest)
       add_library(GTest::gtest ALIAS gtest)
       add_library(GTest::gtest_main ALIAS gtest_main)
@@ -33,9 +34,9 @@ endif()
 # Options of every target of the project. Warnings become errors in the presets, not here.
 add_library(tulou_options INTERFACE)
 target_include_directories(tulou_options INTERFACE "${CMAKE_SOURCE_DIR}/src")
-# Floating point is written down exactly in the kernels: nothing may be contracted behind their backs.
-target_compile_options(tulou_options INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
-                                               -ffp-contract=off -fno-math-errno)
+# Floating point is written down exactly in the kernels: nothing is contracted behind their backs.
+target_compile_options(tulou_options INTERFACE
+  -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -ffp-contract=off -fno-math-errno)
 target_link_libraries(tulou_options INTERFACE Threads::Threads)
 # Hardening: bounds checks of the standard library and of libc, protected stack and jumps, read-only
 # relocations. Position independence is set for every target in the top CMakeLists.txt.
@@ -49,8 +50,8 @@ if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
 endif()
 target_link_options(tulou_options INTERFACE -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack)
 if(TULOU_SANITIZE)
-  target_compile_options(tulou_options INTERFACE -fsanitize=${TULOU_SANITIZE} -fno-sanitize-recover=all
-                                                 -fno-omit-frame-pointer)
+  target_compile_options(tulou_options INTERFACE
+    -fsanitize=${TULOU_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(tulou_options INTERFACE -fsanitize=${TULOU_SANITIZE})
 endif()
 if(TULOU_FUZZ)
@@ -66,7 +67,8 @@ function(tulou_folder name)
   target_link_libraries(tulou_${name} PUBLIC tulou_options ${ARG_DEPENDS})
   if(TULOU_WITH_TESTS AND ARG_TESTS)
     add_executable(${name}_test ${ARG_TESTS})
-    target_link_libraries(${name}_test PRIVATE tulou_${name} ${ARG_TEST_DEPENDS} GTest::gtest GTest::gtest_main)
+    target_link_libraries(${name}_test PRIVATE tulou_${name} ${ARG_TEST_DEPENDS}
+                                               GTest::gtest GTest::gtest_main)
     add_test(NAME ${name} COMMAND ${name}_test WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
     set_tests_properties(${name} PROPERTIES TIMEOUT 900)
   endif()
@@ -90,8 +92,8 @@ function(tulou_program name)
             "$<TARGET_FILE_DIR:${name}>/$<TARGET_SONAME_FILE_NAME:simdjson::simdjson>")
 endfunction()
 
-# tulou_fuzz(NAME DEPENDS ...): fuzz/NAME.cpp as a libFuzzer target, seeded from fuzz/corpus/NAME, and
-# as a test of 50,000 runs with a fixed seed. Only with TULOU_FUZZ (clang).
+# tulou_fuzz(NAME DEPENDS ...): fuzz/NAME.cpp as a libFuzzer target, seeded from fuzz/corpus/NAME,
+# and as a test of 50,000 runs with a fixed seed. Only with TULOU_FUZZ (clang).
 function(tulou_fuzz name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   if(NOT TULOU_FUZZ)

@@ -1,0 +1,115 @@
+"""The files that the tidy rules look at, and the table of what a folder may include."""
+
+import os
+import re
+import subprocess
+
+# What a folder of src/ may include besides itself. "cli" stands above all of them.
+MAY_INCLUDE = {
+    "base": set(),
+    "tensor": {"base"},
+    "hardware": {"base"},
+    "text": {"base"},
+    "net": {"base"},
+    "grammar": {"base"},
+    "kernels": {"tensor", "hardware", "base"},
+    "checkpoint": {"tensor", "base"},
+    "nn": {"kernels", "tensor", "base"},
+    "model": {"nn", "checkpoint", "kernels", "tensor", "base"},
+    "store": {"checkpoint", "net", "base"},
+    "engine": {"model", "nn", "grammar", "base"},
+    "train": {"model", "nn", "kernels", "checkpoint", "base"},
+    "quantize": {"model", "nn", "kernels", "checkpoint", "base"},
+    "completion": {"engine", "model", "checkpoint", "text", "grammar", "base"},
+}
+MAY_INCLUDE["evaluate"] = {"completion"} | MAY_INCLUDE["completion"]
+MAY_INCLUDE["serve"] = {"completion", "store", "net"} | MAY_INCLUDE["completion"]
+MAY_INCLUDE["cli"] = set(MAY_INCLUDE)
+
+# Outside headers that only some folders may see.
+OUTSIDE = {
+    "simdjson": {"base", "checkpoint"},
+    "nlohmann/": {"base"},
+    "CLI/": {"cli"},
+    "histedit.h": {"cli"},
+    "editline/": {"cli"},
+    "immintrin.h": {"kernels", "base"},
+    "arm_neon.h": {"kernels"},
+    "cpuid.h": {"hardware"},
+}
+
+# Uses of banned names that are right where they stand, with the reason.
+ALLOWED = {
+    ("src/base/assert.cpp", "abort"): "what an assertion does",
+    ("src/base/file.cpp", "_exit"): "the only safe end of a signal handler",
+    ("src/cli/interrupt.cpp", "_exit"): "the only safe end of a signal handler",
+}
+
+SCRIPTS = (".py", ".sh")
+CPP = (".cpp", ".h", ".inc")
+
+
+class Tree:
+    """Paths (relative to the top, with /) and their texts; None for a file that is not UTF-8."""
+
+    def __init__(self, files):
+        self.files = files
+
+    @classmethod
+    def of_checkout(cls, top):
+        try:
+            listed = subprocess.run(
+                ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+                cwd=top, check=True, capture_output=True).stdout.decode().split("\0")
+        except (OSError, subprocess.CalledProcessError):
+            listed = [os.path.relpath(os.path.join(folder, name), top)
+                      for folder, _, names in os.walk(top) for name in names]
+            listed = [path for path in listed if not path.startswith(("build/", ".git/"))]
+        files = {}
+        for path in sorted(set(filter(None, listed))):
+            full = os.path.join(top, path)
+            if not os.path.isfile(full) or os.path.islink(full):
+                continue
+            with open(full, "rb") as file:
+                data = file.read()
+            try:
+                files[path] = data.decode("utf-8")
+            except UnicodeDecodeError:
+                files[path] = None
+        return cls(files)
+
+    def select(self, prefixes=("",), endings=("",)):
+        """(path, text) of the files below a prefix with one of the endings."""
+        for path, text in self.files.items():
+            if text is not None and path.startswith(prefixes) and path.endswith(endings):
+                yield path, text
+
+    def cpp(self, prefixes=("src/", "fuzz/", "bench/", "tests/")):
+        return self.select(prefixes, CPP)
+
+    def sources(self):
+        """Everything that a person wrote as code: C++, CMake, Python, shell."""
+        for path, text in self.select():
+            is_code = path.endswith(CPP + SCRIPTS + (".cmake", "CMakeLists.txt"))
+            if (is_code or text.startswith("#!")) and not is_data(path):
+                yield path, text
+
+
+def is_data(path):
+    return path.startswith("fuzz/corpus/") or "/data/" in path
+
+
+def is_generated(text):
+    """Tables made by a script say so in their opening comment."""
+    return any(re.match(r"// generated\b", line, re.I) for line in text.split("\n")[:6])
+
+
+def is_test(path):
+    beside = path.endswith(("_test.cpp", "_test.h", "_bench.cpp"))
+    return beside or path.startswith(("tests/", "bench/"))
+
+
+def folder_of(path):
+    """The folder of src/ that a path lies in, or None."""
+    parts = path.split("/")
+    return parts[1] if parts[0] == "src" and len(parts) > 2 else None
