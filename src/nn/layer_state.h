@@ -17,10 +17,10 @@ inline constexpr int64_t kKvBlockTokens = 64;
 // keys [num_key_value_heads][64][head_dim], then values of the same shape.
 struct AttentionState {
   CacheType type = CacheType::kF32;
-  int64_t length = 0;                // tokens before this step
-  std::span<const int32_t> blocks;   // position p lies in block number blocks[p / 64]
-  std::byte* base = nullptr;         // this layer's part of block number 0
-  size_t block_stride = 0;           // bytes from a block to the next one
+  int64_t length = 0;               // tokens before this step
+  std::span<const int32_t> blocks;  // position p lies in block number blocks[p / 64]
+  std::byte* base = nullptr;        // this layer's part of block number 0
+  size_t block_stride = 0;          // bytes from a block to the next one
   std::byte* block(int64_t i) const {
     return base + static_cast<size_t>(blocks[static_cast<size_t>(i)]) * block_stride;
   }
@@ -28,9 +28,9 @@ struct AttentionState {
 
 // State of one Gated DeltaNet layer, read and written in place.
 struct DeltaState {
-  bool empty = true;             // nothing came before: both are to be taken as zero
-  float* recurrent = nullptr;    // [num_value_heads][key_head_dim][value_head_dim]
-  float* conv = nullptr;         // [kernel - 1][channels], oldest first: raw inputs
+  bool empty = true;           // nothing came before: both are to be taken as zero
+  float* recurrent = nullptr;  // [num_value_heads][key_head_dim][value_head_dim]
+  float* conv = nullptr;       // [kernel - 1][channels], oldest first: raw inputs
 };
 
 }  // namespace tulou::nn

@@ -2,12 +2,13 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
-#include <span>
 
 #include "base/arena.h"
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
+#include "nn/matrix.h"
 
 namespace tulou::nn {
 
@@ -16,7 +17,9 @@ class Pass {
   // Everything must outlive the pass. `cancel` may be null.
   Pass(const kernels::Kernels& kernels, const base::ThreadPool::Lease& threads, base::Arena& arena,
        const std::atomic<bool>* cancel = nullptr)
-      : kernels_(kernels), threads_(threads), arena_(arena), cancel_(cancel) {}
+      : kernels_(kernels), threads_(threads), arena_(arena), cancel_(cancel) {
+    scratch_ = arena.allocate<float>(threads.num_threads() * kWorkerScratch).data();
+  }
 
   const kernels::Kernels& kernels() const { return kernels_; }
   base::Arena& arena() { return arena_; }
@@ -34,15 +37,20 @@ class Pass {
   }
 
   // [rows, width] of uninitialised floats that live until the arena goes back.
-  std::span<float> floats(int64_t rows, int64_t width) {
-    return arena_.allocate<float>(static_cast<size_t>(rows * width));
+  Matrix matrix(int64_t rows, int64_t width) {
+    return {arena_.allocate<float>(static_cast<size_t>(rows * width)).data(), rows, width};
   }
 
+  // Memory of one worker for the time of one job: kernels::kGemmScratch floats.
+  float* scratch(size_t worker) const { return scratch_ + worker * kWorkerScratch; }
+
  private:
+  static constexpr size_t kWorkerScratch = kernels::kGemmScratch;
   const kernels::Kernels& kernels_;
   const base::ThreadPool::Lease& threads_;
   base::Arena& arena_;
   const std::atomic<bool>* cancel_;
+  float* scratch_ = nullptr;
 };
 
 }  // namespace tulou::nn
