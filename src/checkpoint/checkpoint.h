@@ -27,7 +27,8 @@ class Checkpoint {
  public:
   // `path` is a folder with config.json and safetensors (model.safetensors.index.json, else
   // model.safetensors, else the only *.safetensors), or a GGUF file (whole, or the first of a split
-  // set whose other parts lie beside it). Everything is validated: sizes, offsets, types, names.
+  // set whose other parts lie beside it). Everything is validated: sizes, offsets, types, names. A
+  // shard may hold tensors that the index does not list; they belong to the checkpoint too.
   // Error checkpoint.*, safetensors.*, gguf.*, json.*, file.*.
   static std::shared_ptr<const Checkpoint> open(const std::string& path);
 
@@ -62,8 +63,10 @@ class Checkpoint {
   Checkpoint() = default;
   void open_folder();
   void open_gguf();
+  void add_parts(int64_t count);
   void add_safetensors(const std::string& path);
-  void finish();
+  void add(std::vector<TensorEntry> tensors, std::shared_ptr<const base::MappedFile> file);
+  void index_tensors();
 
   Format format_ = Format::kSafetensors;
   std::string path_;

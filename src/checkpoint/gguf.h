@@ -15,9 +15,10 @@ namespace tulou::checkpoint {
 // Bounds on what a header may claim, besides the size of the file.
 inline constexpr uint64_t kMaxGgufTensors = 1u << 20;
 inline constexpr uint64_t kMaxGgufKeys = 1u << 16;
-inline constexpr uint64_t kMaxGgufNameBytes = 65535;      // keys and tensor names
-inline constexpr uint64_t kMaxGgufArrayItems = 1u << 24;  // of numbers, in one array
-inline constexpr uint64_t kMaxGgufStrings = 1u << 22;     // in all arrays of a file together
+inline constexpr uint64_t kMaxGgufNameBytes = 65535;       // keys and tensor names
+inline constexpr uint64_t kMaxGgufArrayItems = 1u << 24;   // of numbers, in one array
+inline constexpr uint64_t kMaxGgufStringBytes = 1u << 26;  // of one value
+inline constexpr uint64_t kMaxGgufStrings = 1u << 22;      // in all arrays of a file together
 
 // What one file says. Views point into the bytes that were parsed.
 struct GgufFile {
