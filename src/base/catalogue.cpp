@@ -236,6 +236,18 @@ const std::vector<CatalogueEntry>& catalogue() {
        "write it again with --save-logits"},
       {"cli.text_too_short", kInvalidInput, "{0}: {1} tokens are too few for windows of {2}",
        "use a longer text, or a smaller --context"},
+      // text: tokenizers
+      {"tokenizer.missing", kNotFound,
+       "{0}: neither tokenizer.json nor vocab.json with merges.txt is there",
+       "copy the tokenizer files of the model into the folder"},
+      {"tokenizer.corrupt", kCorrupt, "{0}: not a usable tokenizer: {1}",
+       "download the tokenizer files again"},
+      {"tokenizer.unsupported", kUnsupported, "{0}: the tokenizer has {1}",
+       "byte-level BPE tokenizers of Qwen 2 to 3.5, SmolLM2 and GPT-2 are supported"},
+      {"text.invalid_utf8", kInvalidInput, "the text is not valid UTF-8 at byte {0}",
+       "convert it to UTF-8, or use --lossy to replace what is invalid"},
+      {"text.too_long", kResourceExhausted, "a text of {0} bytes, more than the {1} allowed",
+       "give it in parts"},
   };
   return entries;
 }
