@@ -1,4 +1,4 @@
-// Tests of the small parts of base that have no file of their own.
+// Tests of the small parts of base that have no file of their own; catalogue.cpp by its entries.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -8,6 +8,8 @@
 #include <set>
 
 #include "base/arena.h"
+#include "base/assert.h"
+#include "base/buffer.h"
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -45,6 +47,28 @@ TEST(Error, CatalogueIdsAreUnique) {
   std::set<std::string_view> ids;
   for (const CatalogueEntry& entry : catalogue())
     EXPECT_TRUE(ids.insert(entry.id).second) << entry.id;
+}
+
+TEST(AssertDeathTest, TellsConditionAndPlaceAndAborts) {
+  EXPECT_DEATH(ASSERT(1 + 1 == 3), "base_test.cpp:[0-9]+: 1 \\+ 1 == 3 does not hold");
+  ASSERT(1 + 1 == 2);
+}
+
+TEST(Buffer, IsZeroedAlignedAndMovable) {
+  for (const size_t bytes : {size_t{1}, size_t{100}, size_t{5} << 20}) {
+    Buffer buffer(bytes, "test");
+    ASSERT_EQ(buffer.size(), bytes);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(buffer.data()) % 64, 0u);
+    EXPECT_EQ(buffer.data()[0], std::byte{0});
+    EXPECT_EQ(buffer.data()[bytes - 1], std::byte{0});
+    buffer.data()[bytes - 1] = std::byte{7};
+    const Buffer moved = std::move(buffer);
+    EXPECT_EQ(moved.data()[bytes - 1], std::byte{7});
+  }
+}
+
+TEST(Buffer, RefusesWhatCannotBeHad) {
+  EXPECT_EQ(error_id([] { Buffer buffer(SIZE_MAX / 2, "a huge tensor"); }), "memory.exhausted");
 }
 
 TEST(CheckedSize, AgreesWith128BitArithmetic) {

@@ -1,6 +1,7 @@
 // Tests of shapes and sizes.
 #include <gtest/gtest.h>
 
+#include "tensor/dtype.h"
 #include "tensor/tensor_view.h"
 
 namespace tulou::tensor {
