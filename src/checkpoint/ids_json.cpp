@@ -2,6 +2,8 @@
 
 #include <simdjson.h>
 
+#include <new>
+
 #include "base/assert.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -21,6 +23,7 @@ class IdsParser {
 
   IdSequences parse() {
     check(parser_.iterate(text_).get(document_));
+    started_ = true;
     ondemand::array array;
     if (document_.get_array().get(array) != simdjson::SUCCESS) {
       check_document();
@@ -80,12 +83,14 @@ class IdsParser {
   }
 
   void check(simdjson::error_code error) {
+    if (error == simdjson::MEMALLOC) throw std::bad_alloc();
     if (error != simdjson::SUCCESS) invalid(simdjson::error_message(error));
   }
 
   [[noreturn]] void invalid(std::string_view reason) {
     const char* location = nullptr;
-    const bool known = document_.current_location().get(location) == simdjson::SUCCESS &&
+    const bool known = started_ &&
+                       document_.current_location().get(location) == simdjson::SUCCESS &&
                        location >= text_.data() && location <= text_.data() + text_.size();
     throw Error("json.invalid", source_, known ? location - text_.data() : text_.size(), reason);
   }
@@ -94,6 +99,7 @@ class IdsParser {
   std::string source_;
   ondemand::parser parser_;
   ondemand::document document_;
+  bool started_ = false;  // simdjson knows no place before
   IdSequences ids_;
   size_t num_ids_ = 0;
 };

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,7 @@ class JsonReader {
       : text_(text), source_(source), base_(base) {
     check(parser_.iterate(text.data(), text.size(), text.size() + simdjson::SIMDJSON_PADDING)
               .get(document_));
+    started_ = true;
   }
 
   ondemand::object root() {
@@ -39,6 +41,7 @@ class JsonReader {
   }
 
   void check(simdjson::error_code error) {
+    if (error == simdjson::MEMALLOC) throw std::bad_alloc();
     if (error != simdjson::SUCCESS) invalid(simdjson::error_message(error));
   }
 
@@ -65,7 +68,8 @@ class JsonReader {
 
   [[noreturn]] void invalid(std::string_view reason) {
     const char* location = nullptr;
-    const bool known = document_.current_location().get(location) == simdjson::SUCCESS &&
+    const bool known = started_ &&
+                       document_.current_location().get(location) == simdjson::SUCCESS &&
                        location >= text_.data() && location <= text_.data() + text_.size();
     throw base::Error("json.invalid", source_, known ? offset_of(location) : base_ + text_.size(),
                       reason);
@@ -79,6 +83,7 @@ class JsonReader {
   uint64_t base_;
   ondemand::parser parser_;
   ondemand::document document_;
+  bool started_ = false;  // simdjson knows no place before
 };
 
 }  // namespace tulou::checkpoint
