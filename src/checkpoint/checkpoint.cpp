@@ -48,7 +48,7 @@ std::string quantization_method(const Json& config) {
 
 // The weights of a folder without an index: model.safetensors, else the only *.safetensors.
 std::string single_file(const std::string& folder) {
-  const std::string usual = join(folder, "model.safetensors");
+  std::string usual = join(folder, "model.safetensors");
   if (base::exists(usual)) return usual;
   std::vector<std::string> found;
   std::error_code failure;
@@ -116,7 +116,8 @@ void Checkpoint::open_folder() {
 
 void Checkpoint::add_safetensors(const std::string& path) {
   auto file = MappedFile::open(path);
-  add(parse_safetensors(file->data(), path), std::move(file));
+  auto tensors = parse_safetensors(file->data(), path);  // before the file moves
+  add(std::move(tensors), std::move(file));
 }
 
 void Checkpoint::add(std::vector<TensorEntry> tensors, std::shared_ptr<const MappedFile> file) {
