@@ -102,6 +102,7 @@ function(tulou_fuzz name)
   add_executable(fuzz_${name} ${name}.cpp)
   target_link_libraries(fuzz_${name} PRIVATE tulou_options ${ARG_DEPENDS})
   target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  add_dependencies(fuzzers fuzz_${name})
   set(findings "${CMAKE_BINARY_DIR}/findings/${name}")
   file(MAKE_DIRECTORY "${findings}")
   add_test(NAME fuzz_${name}
