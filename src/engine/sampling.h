@@ -41,6 +41,7 @@ class Sampler {
   };
   void penalise(std::span<float> logits, const SamplingParams& params,
                 std::span<const int32_t> prompt, std::span<const int32_t> answer);
+  int32_t draw(const SamplingParams& params, uint64_t position, uint32_t choice);
   std::vector<Candidate> candidates_;
   std::vector<double> probabilities_;
 };

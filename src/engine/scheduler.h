@@ -1,5 +1,5 @@
-// Which tokens of which sequences the next step computes: first come, first served. Pure: no clock, no
-// I/O, no model; the same calls give the same batches.
+// Which tokens of which sequences the next step computes: first come, first served. Pure: no clock,
+// no I/O, no model; the same calls give the same batches.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,7 @@ struct ScheduledBatch {
   // For each BatchSequence: its stream, and whether its last row's logits choose a token.
   struct Entry {
     std::shared_ptr<TokenStream> stream;
+    int64_t num_tokens = 0;  // rows of this step
     bool samples = false;
   };
   std::vector<Entry> entries;
@@ -47,6 +48,9 @@ class Scheduler {
  private:
   void finish(TokenStream& stream, FinishReason reason, model::StateCache& cache);
   void drop_cancelled(model::StateCache& cache);
+  void admit(model::StateCache& cache);
+  bool plan(const std::shared_ptr<TokenStream>& stream, int64_t budget, ScheduledBatch& scheduled,
+            model::StateCache& cache);
   int64_t num_sequences_, tokens_per_step_;
   std::deque<std::shared_ptr<TokenStream>> waiting_;
   std::vector<std::shared_ptr<TokenStream>> running_;

@@ -1,30 +1,33 @@
-// A loaded model: configuration, weights, and the forward pass over a batch. Knows nothing of requests.
+// A loaded model: configuration, weights, and the forward pass over a batch. Knows nothing of
+// requests.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 
 #include "base/progress.h"
 #include "checkpoint/checkpoint.h"
-#include "kernels/kernels.h"
 #include "model/batch.h"
 #include "model/model_config.h"
 #include "model/state_cache.h"
 #include "model/weights.h"
 #include "nn/pass.h"
+#include "nn/rope.h"
 
 namespace tulou::model {
 
 // Results of one forward pass; they live in the pass's arena until its next reset.
 struct ForwardResult {
-  bool cancelled = false;  // by the pass's flag; the states of the batch's sequences are then undefined
+  bool cancelled =
+      false;  // by the pass's flag; the states of the batch's sequences are then undefined
   // One row for each row that wants kHidden or kLogits, in order: after the final norm.
   // [num_outputs, hidden_size]
   std::span<const float> hidden;
   // One row for each row that wants kLogits, in order. [num_logits, vocab_size]
-  std::span<const float> logits;
+  std::span<float> logits;
 };
 
 // Receives intermediate results for tests and tools: a name as in the golden fixtures
@@ -36,7 +39,6 @@ class Model {
  public:
   // Reads the configuration, checks every tensor, copies the weights into memory of its own.
   static std::unique_ptr<const Model> load(const checkpoint::Checkpoint& checkpoint,
-                                           const kernels::Kernels& kernels,
                                            base::Progress& progress);
 
   const ModelConfig& config() const { return config_; }
@@ -50,6 +52,7 @@ class Model {
  private:
   Model() = default;
   ModelConfig config_;
+  nn::Rope rope_;
   Weights weights_;
 };
 

@@ -64,7 +64,8 @@ struct ModelConfig {
   int64_t linear_key_head_dim = 0;
   int64_t linear_value_head_dim = 0;
   int64_t linear_conv_kernel_dim = 0;
-  // Which key head serves V head h: h / (V heads per K head) in checkpoints, h mod (K heads) in GGUF.
+  // Which key head serves V head h: h / (V heads per K head) in checkpoints, h mod (K heads) in
+  // GGUF.
   bool linear_v_heads_tiled = false;
 
   // Mixture of experts

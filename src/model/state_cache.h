@@ -1,10 +1,12 @@
-// What sequences keep between steps: keys and values of full-attention layers in blocks of 64 tokens,
-// and a recurrent slot (delta-rule matrices, convolution tails) for linear-attention layers.
+// What sequences keep between steps: keys and values of full-attention layers in blocks of 64
+// tokens, and a recurrent slot (delta-rule matrices, convolution tails) for linear-attention
+// layers.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,7 +47,8 @@ class StateCache {
   std::optional<SequenceHandle> create();
   // Committed tokens of a sequence.
   int64_t length(SequenceHandle handle) const;
-  // Makes room to write `num_tokens` more; false (and nothing changed) if blocks or slots are missing.
+  // Makes room to write `num_tokens` more; false (and nothing changed) if blocks or slots are
+  // missing.
   bool reserve(SequenceHandle handle, int64_t num_tokens);
   // The next `num_tokens` reserved ones have been written by a forward pass.
   void commit(SequenceHandle handle, int64_t num_tokens);
