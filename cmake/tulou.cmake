@@ -54,7 +54,8 @@ if(TULOU_SANITIZE)
     -fsanitize=${TULOU_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(tulou_options INTERFACE -fsanitize=${TULOU_SANITIZE})
 endif()
-if(TULOU_FUZZ)
+# In the asan preset too, so that both builds have the same objects and ccache makes them once.
+if(TULOU_FUZZ_COVERAGE)
   target_compile_options(tulou_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
