@@ -52,13 +52,17 @@ class JsonReader {
     return value;
   }
 
-  // The name of a field: a view of the text, or of `escaped` if it was written with escapes.
+  // A string: a view of the text, or of a copy that lives in `escaped` if it was written with
+  // escapes. simdjson's own unescaping is not used: in 3.0 it writes through a null pointer if its
+  // buffer could not be allocated.
+  std::string_view string(ondemand::raw_json_string raw, std::deque<std::string>& escaped) {
+    const char* end = raw.raw();
+    while (*end != '"' && *end != '\\') ++end;  // the closing quote is there: simdjson has seen it
+    if (*end == '"') return {raw.raw(), static_cast<size_t>(end - raw.raw())};
+    return escaped.emplace_back(unescape(raw.raw()));
+  }
   std::string_view key(ondemand::field& field, std::deque<std::string>& escaped) {
-    const char* begin = field.key().raw();
-    const char* end = begin;
-    while (*end != '"' && *end != '\\') ++end;  // the index guarantees the closing quote
-    if (*end == '"') return {begin, static_cast<size_t>(end - begin)};
-    return escaped.emplace_back(checked(field.unescaped_key()));
+    return string(field.key(), escaped);
   }
 
   // Where a view of the text lies in the file.
@@ -78,6 +82,10 @@ class JsonReader {
   const std::string& source() const { return source_; }
 
  private:
+  // What stands from here to the closing quote.
+  std::string unescape(const char* at);
+  // Four hexadecimal digits.
+  uint32_t hex4(const char* at);
   std::string_view text_;
   std::string source_;
   uint64_t base_;

@@ -95,7 +95,8 @@ class HeaderParser {
     auto object = reader_.checked(value.get_object());
     for (auto result : object) {
       auto field = reader_.checked(std::move(result));
-      (void)reader_.checked(field.value().get_string());
+      const auto type = reader_.checked(field.value().type());
+      if (type != ondemand::json_type::string) reader_.invalid("__metadata__ holds only strings");
     }
   }
 
@@ -112,7 +113,7 @@ class HeaderParser {
     if (value.get_object().get(object) != simdjson::SUCCESS) wrong_field("(value)", "an object");
     for (auto result : object) {
       auto field = reader_.checked(std::move(result));
-      const std::string_view key = reader_.checked(field.unescaped_key());
+      const std::string_view key = reader_.key(field, escaped_fields_);
       bool& seen = key == "dtype"          ? has_dtype
                    : key == "shape"        ? has_shape
                    : key == "data_offsets" ? has_offsets
@@ -131,11 +132,13 @@ class HeaderParser {
     check_size(tensor, extents);
     keep_shape(tensor, extents);
     tensors_.push_back(tensor);
+    escaped_fields_.clear();
   }
 
   uint8_t read_dtype(ondemand::value value) {
-    std::string_view name;
-    if (value.get_string().get(name) != simdjson::SUCCESS) wrong_field("dtype", "a string");
+    ondemand::raw_json_string raw;
+    if (value.get_raw_json_string().get(raw) != simdjson::SUCCESS) wrong_field("dtype", "a string");
+    const std::string_view name = reader_.string(raw, escaped_fields_);
     for (size_t i = 0; i < kTypes.size(); ++i) {
       if (kTypes[i].name == name) return static_cast<uint8_t>(i);
     }
@@ -217,9 +220,10 @@ class HeaderParser {
   JsonReader reader_;
   uint64_t data_size_;
   std::deque<Described> tensors_;
-  std::deque<std::string> escaped_;
-  std::string_view name_;     // of the tensor being read
-  uint64_t name_offset_ = 0;  // of that name in the file
+  std::deque<std::string> escaped_;         // names written with escapes
+  std::deque<std::string> escaped_fields_;  // the same of the words in one description
+  std::string_view name_;                   // of the tensor being read
+  uint64_t name_offset_ = 0;                // of that name in the file
 };
 
 // The file's bytes after the header's length.

@@ -28,7 +28,8 @@ class IndexParser {
     auto root = reader_.root();
     for (auto result : root) {
       auto field = reader_.checked(std::move(result));
-      const std::string_view key = reader_.checked(field.unescaped_key());
+      std::deque<std::string> escaped;
+      const std::string_view key = reader_.key(field, escaped);
       if (key == "weight_map") {
         if (has_map_) throw Error("json.duplicate_key", reader_.source(), key);
         has_map_ = true;
@@ -53,9 +54,11 @@ class IndexParser {
       if (name.size() > kMaxTensorNameBytes)
         throw Error("safetensors.name_too_long", reader_.source(), offset, name.size(),
                     kMaxTensorNameBytes);
-      std::string_view shard;
-      if (field.value().get_string().get(shard) != simdjson::SUCCESS)
+      ondemand::raw_json_string raw;
+      if (field.value().get_raw_json_string().get(raw) != simdjson::SUCCESS)
         throw Error("json.wrong_type", reader_.source(), shown(name), "a string");
+      std::deque<std::string> escaped;
+      const std::string_view shard = reader_.string(raw, escaped);
       if (!is_plain_file_name(shard))
         throw Error("checkpoint.bad_shard_name", reader_.source(), shown(name), offset,
                     shown(shard));
