@@ -1,8 +1,8 @@
 // Compiles the file named by TULOU_KERNEL_FILE once for each level, in a region with that level's
 // instructions and a namespace of its own. No include guard: each family includes it once.
 //
-// Regions and not per-file flags: with per-file flags shared inline functions get compiled with AVX-512
-// and the linker may keep that copy for everyone (docs/decisions/0001-regions.md).
+// Regions and not per-file flags: with per-file flags shared inline functions get compiled with
+// AVX-512 and the linker may keep that copy for everyone (docs/decisions/0001-regions.md).
 // Everything the kernel files need is included here, before the first region.
 #include <algorithm>
 #include <cmath>
@@ -14,7 +14,11 @@
 #include "tensor/block_formats.h"
 #include "tensor/float16.h"
 
-#if defined(__x86_64__)
+// A test program defines TULOU_EMULATE_AVX512: then SIMDe's functions stand in for the intrinsics,
+// and the regions are compiled for the baseline.
+#if defined(TULOU_EMULATE_AVX512)
+#include "kernels/simd_emulated.h"
+#elif defined(__x86_64__)
 #include <immintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
@@ -30,7 +34,8 @@ namespace tulou::kernels::portable {
 
 #if defined(__x86_64__)
 
-#if defined(__clang__)
+#if defined(TULOU_EMULATE_AVX512)
+#elif defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #else
 #pragma GCC push_options
@@ -43,15 +48,18 @@ namespace tulou::kernels::avx2 {
 }  // namespace tulou::kernels::avx2
 #undef TULOU_SIMD
 #undef TULOU_INLINE
-#if defined(__clang__)
+#if defined(TULOU_EMULATE_AVX512)
+#elif defined(__clang__)
 #pragma clang attribute pop
 #else
 #pragma GCC pop_options
 #endif
 
-#if defined(__clang__)
-#pragma clang attribute push( \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))), apply_to = function)
+#if defined(TULOU_EMULATE_AVX512)
+#elif defined(__clang__)
+#pragma clang attribute push(                                                    \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))), \
+    apply_to = function)
 #else
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")
@@ -63,7 +71,8 @@ namespace tulou::kernels::avx512 {
 }  // namespace tulou::kernels::avx512
 #undef TULOU_SIMD
 #undef TULOU_INLINE
-#if defined(__clang__)
+#if defined(TULOU_EMULATE_AVX512)
+#elif defined(__clang__)
 #pragma clang attribute pop
 #else
 #pragma GCC pop_options
@@ -83,35 +92,31 @@ namespace tulou::kernels::neon {
 
 // The table of a family: TULOU_LEVEL_TABLE(NormKernels, norm_kernels, rms_norm, l2_norm) defines
 // `const NormKernels& norm_kernels(hardware::Level)`.
-#define TULOU_FILL_1(ns, a) \
-  { &ns::a }
-#define TULOU_FILL_2(ns, a, b) \
-  { &ns::a, &ns::b }
-#define TULOU_FILL_3(ns, a, b, c) \
-  { &ns::a, &ns::b, &ns::c }
-#define TULOU_FILL_4(ns, a, b, c, d) \
-  { &ns::a, &ns::b, &ns::c, &ns::d }
+#define TULOU_FILL_1(ns, a) {&ns::a}
+#define TULOU_FILL_2(ns, a, b) {&ns::a, &ns::b}
+#define TULOU_FILL_3(ns, a, b, c) {&ns::a, &ns::b, &ns::c}
+#define TULOU_FILL_4(ns, a, b, c, d) {&ns::a, &ns::b, &ns::c, &ns::d}
 #if defined(__x86_64__)
-#define TULOU_LEVEL_CASES(Table, FILL, ...)                    \
-  if (level == hardware::Level::kAvx512) {                     \
-    static constexpr Table table = FILL(avx512, __VA_ARGS__);  \
-    return table;                                              \
-  }                                                            \
-  if (level == hardware::Level::kAvx2) {                       \
-    static constexpr Table table = FILL(avx2, __VA_ARGS__);    \
-    return table;                                              \
+#define TULOU_LEVEL_CASES(Table, FILL, ...)                   \
+  if (level == hardware::Level::kAvx512) {                    \
+    static constexpr Table table = FILL(avx512, __VA_ARGS__); \
+    return table;                                             \
+  }                                                           \
+  if (level == hardware::Level::kAvx2) {                      \
+    static constexpr Table table = FILL(avx2, __VA_ARGS__);   \
+    return table;                                             \
   }
 #else
-#define TULOU_LEVEL_CASES(Table, FILL, ...)                    \
-  if (level == hardware::Level::kNeon) {                       \
-    static constexpr Table table = FILL(neon, __VA_ARGS__);    \
-    return table;                                              \
+#define TULOU_LEVEL_CASES(Table, FILL, ...)                 \
+  if (level == hardware::Level::kNeon) {                    \
+    static constexpr Table table = FILL(neon, __VA_ARGS__); \
+    return table;                                           \
   }
 #endif
-#define TULOU_LEVEL_TABLE(Table, function, FILL, ...)             \
-  const Table& function(hardware::Level level) {                  \
-    TULOU_LEVEL_CASES(Table, FILL, __VA_ARGS__)                   \
-    ASSERT(level == hardware::Level::kPortable);                  \
-    static constexpr Table table = FILL(portable, __VA_ARGS__);   \
-    return table;                                                 \
+#define TULOU_LEVEL_TABLE(Table, function, FILL, ...)           \
+  const Table& function(hardware::Level level) {                \
+    TULOU_LEVEL_CASES(Table, FILL, __VA_ARGS__)                 \
+    ASSERT(level == hardware::Level::kPortable);                \
+    static constexpr Table table = FILL(portable, __VA_ARGS__); \
+    return table;                                               \
   }

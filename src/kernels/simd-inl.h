@@ -1,9 +1,9 @@
-// A dozen operations on native vectors of floats. No include guard: included once inside each region of
-// foreach_level.h, in that level's namespace, so that a family is written once for all of them.
-// TULOU_SIMD tells the level: 0 portable, 1 NEON, 2 AVX2, 3 AVX-512.
+// A dozen operations on native vectors of floats. No include guard: included once inside each
+// region of foreach_level.h, in that level's namespace, so that a family is written once for all of
+// them. TULOU_SIMD tells the level: 0 portable, 1 NEON, 2 AVX2, 3 AVX-512.
 //
-// fma is fused on every level but portable, where it is a product and a sum; sums over lanes are taken
-// in a fixed tree. So results depend on the level and on nothing else.
+// fma is fused on every level but portable, where it is a product and a sum; sums over lanes are
+// taken in a fixed tree. So results depend on the level and on nothing else.
 
 #define TULOU_INLINE static inline __attribute__((always_inline, unused))
 
@@ -26,10 +26,11 @@ TULOU_INLINE V min(V a, V b) { return _mm256_min_ps(a, b); }
 TULOU_INLINE V round_nearest(V a) {
   return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
-// 2^n for whole n in [-126, 127].
-TULOU_INLINE V exp2_whole(V n) {
-  const VI bits = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-  return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 23));
+// p * 2^n for whole n, by adding to the exponent: the result must be a normal number. A NaN p stays
+// one if n is NaN, too.
+TULOU_INLINE V add_exponent(V p, V n) {
+  const VI shifted = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), shifted));
 }
 // a < b ? x : y, lane by lane.
 TULOU_INLINE V select_less(V a, V b, V x, V y) {
@@ -80,9 +81,9 @@ TULOU_INLINE V min(V a, V b) { return _mm512_min_ps(a, b); }
 TULOU_INLINE V round_nearest(V a) {
   return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
-TULOU_INLINE V exp2_whole(V n) {
-  const VI bits = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
-  return _mm512_castsi512_ps(_mm512_slli_epi32(bits, 23));
+TULOU_INLINE V add_exponent(V p, V n) {
+  const VI shifted = _mm512_slli_epi32(_mm512_cvtps_epi32(n), 23);
+  return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), shifted));
 }
 TULOU_INLINE V select_less(V a, V b, V x, V y) {
   return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
@@ -132,9 +133,9 @@ TULOU_INLINE V fma(V a, V b, V c) { return vfmaq_f32(c, a, b); }
 TULOU_INLINE V max(V a, V b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 TULOU_INLINE V min(V a, V b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
 TULOU_INLINE V round_nearest(V a) { return vrndnq_f32(a); }
-TULOU_INLINE V exp2_whole(V n) {
-  const VI bits = vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127));
-  return vreinterpretq_f32_s32(vshlq_n_s32(bits, 23));
+TULOU_INLINE V add_exponent(V p, V n) {
+  const VI shifted = vshlq_n_s32(vcvtq_s32_f32(n), 23);
+  return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(p), shifted));
 }
 TULOU_INLINE V select_less(V a, V b, V x, V y) { return vbslq_f32(vcltq_f32(a, b), x, y); }
 TULOU_INLINE V load_bf16(const uint16_t* p) {
@@ -165,6 +166,7 @@ TULOU_INLINE float reduce_add(V v) {
 // GCC's and Clang's vector extension: SSE2 on x86-64, NEON on AArch64, plain code elsewhere.
 typedef float V __attribute__((vector_size(16)));
 typedef int32_t VI __attribute__((vector_size(16)));
+typedef uint32_t U __attribute__((vector_size(16)));
 constexpr int64_t kLanes = 4;
 TULOU_INLINE V set1(float x) { return V{x, x, x, x}; }
 TULOU_INLINE V zero() { return set1(0); }
@@ -186,9 +188,10 @@ TULOU_INLINE V max(V a, V b) { return select(a > b, a, b); }
 TULOU_INLINE V min(V a, V b) { return select(a < b, a, b); }
 // Adding 1.5 * 2^23 leaves no fraction bits: nearest, ties to even; |a| < 2^22.
 TULOU_INLINE V round_nearest(V a) { return (a + set1(12582912.0f)) - set1(12582912.0f); }
-TULOU_INLINE V exp2_whole(V n) {
-  const VI bits = __builtin_convertvector(n, VI) + VI{127, 127, 127, 127};
-  return reinterpret_cast<V>(bits << 23);
+TULOU_INLINE V add_exponent(V p, V n) {
+  // A NaN may become any number here; shifted as unsigned, no number is undefined.
+  const U shifted = reinterpret_cast<U>(__builtin_convertvector(n, VI)) << 23;
+  return reinterpret_cast<V>(reinterpret_cast<U>(p) + shifted);
 }
 TULOU_INLINE V select_less(V a, V b, V x, V y) { return select(a < b, x, y); }
 TULOU_INLINE V load_bf16(const uint16_t* p) {
@@ -234,15 +237,16 @@ TULOU_INLINE V load_bf16_partial(const uint16_t* p, int64_t count) {
   return load_bf16(lanes);
 }
 
-// e^x. Within 2 units in the last place of the true value for x in [-87.3, 88.02]; above it the
-// result is capped at 2^127, below it is 0 (results that would be denormal are flushed); NaN stays.
-// Cody-Waite reduction to |r| <= ln(2) / 2, Taylor polynomial of degree 7 (remainder < 2^-27).
+// e^x. Within 2 units in the last place for x in [-87.33654, 88.72283]; above it infinity, below it
+// 0 (results that would be denormal are flushed); NaN stays. Cody-Waite reduction to |r| <= ln(2) /
+// 2, Taylor polynomial of degree 7 (remainder < 2^-27).
 TULOU_INLINE V exp(V x) {
+  const V lowest = set1(-87.33654f), highest = set1(88.72283f);
   // The operand order keeps a NaN: max and min return the second one if either is NaN.
-  const V clamped = min(set1(88.02969f), max(set1(-87.33654f), x));
+  const V clamped = min(highest, max(lowest, x));
   const V n = round_nearest(mul(clamped, set1(1.44269504f)));
-  V r = fma(n, set1(-0.693359375f), clamped);    // the upper bits of ln 2: exact for |n| < 2^13
-  r = fma(n, set1(2.12194440e-4f), r);           // and what is left of it
+  V r = fma(n, set1(-0.693359375f), clamped);  // the upper bits of ln 2: exact for |n| < 2^13
+  r = fma(n, set1(2.12194440e-4f), r);         // and what is left of it
   V p = set1(1.0f / 5040);
   p = fma(p, r, set1(1.0f / 720));
   p = fma(p, r, set1(1.0f / 120));
@@ -251,7 +255,8 @@ TULOU_INLINE V exp(V x) {
   p = fma(p, r, set1(0.5f));
   p = fma(p, r, set1(1.0f));
   p = fma(p, r, set1(1.0f));
-  return select_less(x, set1(-87.33654f), zero(), mul(p, exp2_whole(n)));
+  const V inside = select_less(x, lowest, zero(), add_exponent(p, n));
+  return select_less(highest, x, set1(__builtin_inff()), inside);
 }
 
 TULOU_INLINE V sigmoid(V x) { return div(set1(1.0f), add(set1(1.0f), exp(sub(zero(), x)))); }

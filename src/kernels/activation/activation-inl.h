@@ -21,7 +21,7 @@ void add_scaled(const float* x, float scale, float* out, int64_t count) {
 }
 
 void softmax(float* x, int64_t count) {
-  float largest = x[0];
+  float largest = count > 0 ? x[0] : 0;
   for (int64_t i = 1; i < count; ++i) largest = x[i] > largest ? x[i] : largest;
   const V shift = set1(largest);
   V sums = zero();

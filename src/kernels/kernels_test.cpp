@@ -1,0 +1,32 @@
+// The table of kernels.
+#include "kernels/kernels.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace tulou::kernels {
+namespace {
+
+TEST(Kernels, EachLevelHasItsOwnTable) {
+  for (const auto level : hardware::available_levels()) {
+    const Kernels& kernels = kernels_for(level);
+    EXPECT_EQ(kernels.level, level);
+    EXPECT_EQ(kernels.gemm.gemm, gemm_kernels(level).gemm);
+    EXPECT_EQ(&select_kernels(hardware::name(level)), &kernels);
+    for (const auto other : hardware::available_levels()) {
+      if (other == level) continue;
+      EXPECT_NE(kernels.gemm.gemm, kernels_for(other).gemm.gemm);
+      EXPECT_NE(kernels.attention.attention, kernels_for(other).attention.attention);
+    }
+  }
+}
+
+TEST(Kernels, TheBestLevelIsTheDefault) {
+  EXPECT_EQ(select_kernels("").level, hardware::available_levels().back());
+}
+
+TEST(Kernels, AnUnknownLevelIsAnError) { EXPECT_THROW(select_kernels("avx9000"), base::Error); }
+
+}  // namespace
+}  // namespace tulou::kernels
