@@ -144,18 +144,19 @@ TULOU_INLINE V load_bf16(const uint16_t* p) {
 TULOU_INLINE V load_f16(const uint16_t* p) {
   return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
 }
+// Four bytes, in the lower half of a vector of eight.
+TULOU_INLINE uint8x8_t load_four(const void* p) {
+  uint32_t bytes;
+  std::memcpy(&bytes, p, sizeof bytes);
+  return vreinterpret_u8_u32(vdup_n_u32(bytes));
+}
+TULOU_INLINE V widen(uint8x8_t v) { return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(v)))); }
 TULOU_INLINE V load_i8(const int8_t* p) {
-  const int32_t lanes[4] = {p[0], p[1], p[2], p[3]};
-  return vcvtq_f32_s32(vld1q_s32(lanes));
+  const int16x8_t wide = vmovl_s8(vreinterpret_s8_u8(load_four(p)));
+  return vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide)));
 }
-TULOU_INLINE V load_u4_low(const uint8_t* p) {
-  const uint32_t lanes[4] = {p[0] & 15u, p[1] & 15u, p[2] & 15u, p[3] & 15u};
-  return vcvtq_f32_u32(vld1q_u32(lanes));
-}
-TULOU_INLINE V load_u4_high(const uint8_t* p) {
-  const uint32_t lanes[4] = {p[0] >> 4u, p[1] >> 4u, p[2] >> 4u, p[3] >> 4u};
-  return vcvtq_f32_u32(vld1q_u32(lanes));
-}
+TULOU_INLINE V load_u4_low(const uint8_t* p) { return widen(vand_u8(load_four(p), vdup_n_u8(15))); }
+TULOU_INLINE V load_u4_high(const uint8_t* p) { return widen(vshr_n_u8(load_four(p), 4)); }
 TULOU_INLINE float reduce_add(V v) {
   const float32x2_t s = vadd_f32(vget_low_f32(v), vget_high_f32(v));
   return vget_lane_f32(s, 0) + vget_lane_f32(s, 1);
