@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Looks at the machine code of the program: instructions that need AVX (VEX and EVEX) may stand only
+in functions of the namespaces kernels::avx2 and kernels::avx512, which are entered after CPUID was
+asked. Anywhere else they would end the program on an older processor."""
+
+import argparse
+import pathlib
+import re
+import subprocess
+import sys
+
+# _ZN (a name), _ZNK (a const method), _ZZN (something local to a function), with L (internal).
+LEVEL_FUNCTION = re.compile(r"_Z+NK?5tulou7kernels(4avx2|6avx512)")
+FUNCTION = re.compile(r"^[0-9a-f]+ <(.+)>:$")
+INSTRUCTION = re.compile(r"^\s+[0-9a-f]+:\t(\S+)(.*)$")
+# All VEX and EVEX mnemonics begin with v, but for the mask moves of AVX-512 and BMI. Instructions
+# with v that are older: verr, verw and those of virtual machines.
+NEEDS_AVX = re.compile(
+    r"^(v(?!err$|erw$|m(call|clear|func|launch|mcall|ptrld|ptrst|read|resume|run|save|load|write|x))"
+    r"|k(add|and|andn|mov|not|or|ortest|shiftl|shiftr|test|unpck|xnor|xor)(b|w|d|q|bw|wd|dq)$"
+    r"|(andn|bextr|blsi|blsmsk|blsr|bzhi|mulx|pdep|pext|rorx|sarx|shlx|shrx)[lq]?$)")
+
+
+def functions_with_avx(disassembly):
+    """Returns {function: (its first such instruction, their number)}."""
+    found = {}
+    function = "(none)"
+    for line in disassembly:
+        if match := FUNCTION.match(line):
+            function = match.group(1)
+        elif match := INSTRUCTION.match(line):
+            if NEEDS_AVX.match(match.group(1)):
+                first, count = found.get(function, (match.group(1) + match.group(2), 0))
+                found[function] = (first, count + 1)
+    return found
+
+
+def disassemble(binary):
+    command = ["objdump", "--disassemble", "--no-show-raw-insn", "--wide", str(binary)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+def self_test():
+    """The patterns must tell what they are for."""
+    for mnemonic in ("vaddps", "vmovups", "vzeroupper", "vpermps", "kmovw", "kortestw", "shlx"):
+        assert NEEDS_AVX.match(mnemonic), mnemonic
+    for mnemonic in ("addps", "verr", "verw", "vmcall", "vmxoff", "kaddx", "shl", "andnps"):
+        assert not NEEDS_AVX.match(mnemonic), mnemonic
+    assert LEVEL_FUNCTION.match("_ZN5tulou7kernels4avx24gemmERKNS0_8GemmArgsE")
+    assert LEVEL_FUNCTION.match("_ZZN5tulou7kernels6avx5127softmaxEPflENKUlllE_clEll")
+    assert not LEVEL_FUNCTION.match("_ZN5tulou7kernels8portable4gemmERKNS0_8GemmArgsE")
+    assert not LEVEL_FUNCTION.match("_ZSt3maxIN5tulou7kernels4avx21VEE")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--binary", required=True, type=pathlib.Path, help="the program")
+    parser.add_argument("--work", required=True, type=pathlib.Path, help="folder for the disassembly")
+    args = parser.parse_args()
+
+    self_test()
+    header = subprocess.run(["objdump", "-f", str(args.binary)], check=True, capture_output=True,
+                            text=True)
+    if "x86-64" not in header.stdout:
+        print("not an x86-64 program: nothing to look at")
+        return 0
+    listing = disassemble(args.binary)
+    (args.work / "disassembly.txt").write_text("\n".join(listing))
+    found = functions_with_avx(listing)
+    inside = {name for name in found if LEVEL_FUNCTION.match(name)}
+    for level in ("4avx2", "6avx512"):
+        count = sum(level in name for name in inside)
+        print(f"{level[1:]}: {count} functions with AVX instructions")
+        if count < 10:  # 14 kernels at each level; fewer means that the names are read wrongly
+            print("error: too few; are names stripped?")
+            return 1
+    outside = sorted(set(found) - inside)
+    for name in outside:
+        first, count = found[name]
+        print(f"error: {name}: {count} such instructions, the first one: {first}")
+    print(f"{len(listing)} lines; {len(outside)} functions outside of the namespaces need AVX")
+    return 1 if outside else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
