@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Looks at the machine code of the program: instructions that need AVX (VEX and EVEX) may stand only
-in functions of the namespaces kernels::avx2 and kernels::avx512, which are entered after CPUID was
-asked. Anywhere else they would end the program on an older processor."""
+"""Looks at the machine code of the program: instructions that need AVX (VEX and EVEX) may stand
+only in functions of the namespaces kernels::avx2 and kernels::avx512, which are entered after CPUID
+was asked. Anywhere else they would end the program on an older processor."""
 
 import argparse
 import pathlib
@@ -16,7 +16,7 @@ INSTRUCTION = re.compile(r"^\s+[0-9a-f]+:\t(\S+)(.*)$")
 # All VEX and EVEX mnemonics begin with v, but for the mask moves of AVX-512 and BMI. Instructions
 # with v that are older: verr, verw and those of virtual machines.
 NEEDS_AVX = re.compile(
-    r"^(v(?!err$|erw$|m(call|clear|func|launch|mcall|ptrld|ptrst|read|resume|run|save|load|write|x))"
+    r"^(v(?!err$|erw$|m(call|clear|func|launch|mcall|ptr|read|resume|run|save|load|write|x))"
     r"|k(add|and|andn|mov|not|or|ortest|shiftl|shiftr|test|unpck|xnor|xor)(b|w|d|q|bw|wd|dq)$"
     r"|(andn|bextr|blsi|blsmsk|blsr|bzhi|mulx|pdep|pext|rorx|sarx|shlx|shrx)[lq]?$)")
 
@@ -55,7 +55,7 @@ def self_test():
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", required=True, type=pathlib.Path, help="the program")
-    parser.add_argument("--work", required=True, type=pathlib.Path, help="folder for the disassembly")
+    parser.add_argument("--work", required=True, type=pathlib.Path, help="folder for what it writes")
     args = parser.parse_args()
 
     self_test()
