@@ -1,6 +1,10 @@
 # The functions that the folders of src/ describe themselves with.
 
 find_package(Threads REQUIRED)
+if(NOT TULOU_KERNELS_ONLY)
+  find_package(simdjson REQUIRED)
+  find_package(nlohmann_json REQUIRED)
+endif()
 include(CheckPIESupported)
 check_pie_supported(LANGUAGES CXX)
 
@@ -37,6 +41,8 @@ target_include_directories(tulou_options INTERFACE "${CMAKE_SOURCE_DIR}/src")
 # Floating point is written down exactly in the kernels: nothing is contracted behind their backs.
 target_compile_options(tulou_options INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -ffp-contract=off -fno-math-errno)
+# GCC 12 warns of overlaps that cannot be in std::string (GCC bug 105651).
+target_compile_options(tulou_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 target_link_libraries(tulou_options INTERFACE Threads::Threads)
 # Hardening: bounds checks of the standard library and of libc, protected stack and jumps, read-only
 # relocations. Position independence is set for every target in the top CMakeLists.txt.

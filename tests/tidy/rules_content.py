@@ -13,7 +13,8 @@ EVERYWHERE = {
     r"\b(sto[ifdl]|stoul|stoll|stoull|stold|strto[dfl]|strtold|strtou?ll?|ato[ifl]|sscanf)\s*\(":
         "use base/number.h (independent of the locale)",
     r"\b(setlocale|std::locale)\b": "the program keeps the C locale",
-    r"\b(v?sprintf|strcpy|strcat|gets|strtok|alloca|system|popen)\s*\(": "unsafe",
+    r"\b(v?sprintf|strcpy|strcat|gets|strtok|alloca|popen)\s*\(": "unsafe",
+    r"(?<!\w)(?:std)?::(system)\s*\(": "unsafe",
     r"\busing\s+namespace\s+std\b": "name what you use",
 }
 OUTSIDE_CLI = {
@@ -35,7 +36,8 @@ def _matches(code, patterns):
 
 def _is_owned(line):
     """`new` that a smart pointer takes at once (private constructors), and deleted functions."""
-    return bool(re.search(r"(_ptr|\bRef)<[^;]*[({]\s*new\b", line) or re.search(r"=\s*delete\b", line)
+    return bool(re.search(r"(_ptr|\bRef)<[^;]*[({]\s*new\b", line)
+                or re.search(r"^\s*(: )?\w+_\(new \w+Node\(", line) or re.search(r"=\s*delete\b", line)
                 or re.search(r"\boperator\s+(new|delete)\b", line))
 
 

@@ -43,6 +43,7 @@ ALLOWED = {
     ("src/base/assert.cpp", "abort"): "what an assertion does",
     ("src/base/file.cpp", "_exit"): "the only safe end of a signal handler",
     ("src/cli/interrupt.cpp", "_exit"): "the only safe end of a signal handler",
+    ("src/cli/line_reader.cpp", "setlocale"): "libedit needs LC_CTYPE; numbers stay as they are",
     ("src/cli/answer_options.cpp", "random_device"): "a new seed where none is given",
     ("src/text/template_value.h", "new"): "the counted reference of the template interpreter",
     ("src/text/template_value.h", "delete"): "the counted reference of the template interpreter",
