@@ -1,6 +1,7 @@
 #include "model/families/config_reader.h"
 
-#include <algorithm>
+#include <array>
+#include <optional>
 #include <set>
 
 #include "base/error.h"
@@ -48,13 +49,24 @@ class RopeKeys {
   std::vector<base::JsonObject> objects_;
 };
 
+// A whole number in [0, end).
+std::optional<int64_t> index_below(const base::Json& value, int64_t end) {
+  if (!value.is_number_integer()) return std::nullopt;
+  const auto number = value.get<int64_t>();
+  return number >= 0 && number < end ? std::optional(number) : std::nullopt;
+}
+
 std::array<int64_t, 3> read_mrope_section(const base::Json& section, const std::string& source) {
-  if (!section.is_array() || section.size() != 3 ||
-      !std::all_of(section.begin(), section.end(), [](const base::Json& item) {
-        return item.is_number_unsigned() && item.get<uint64_t>() < kMaxSize;
-      }))
+  std::array<int64_t, 3> sizes = {};
+  bool right = section.is_array() && section.size() == 3;
+  for (size_t i = 0; right && i < 3; ++i) {
+    const auto size = index_below(section[i], kMaxSize);
+    right = size.has_value();
+    sizes[i] = size.value_or(0);
+  }
+  if (!right)
     throw base::Error("json.wrong_type", source, "mrope_section", "an array of three sizes");
-  return {section[0].get<int64_t>(), section[1].get<int64_t>(), section[2].get<int64_t>()};
+  return sizes;
 }
 
 int64_t rounded(double value) { return static_cast<int64_t>(value); }
@@ -119,8 +131,8 @@ void JsonConfig::read_eos(ModelConfig& c) const {
   const base::Json& eos =
       text_.has("eos_token_id") ? text_.get("eos_token_id") : whole_.get("eos_token_id");
   const auto add = [&](const base::Json& id) {
-    if (id.is_number_unsigned() && id.get<uint64_t>() < static_cast<uint64_t>(c.vocab_size))
-      c.eos_token_ids.push_back(id.get<int32_t>());
+    if (const auto token = index_below(id, c.vocab_size))
+      c.eos_token_ids.push_back(static_cast<int32_t>(*token));
   };
   if (eos.is_array()) {
     for (const base::Json& id : eos) add(id);
@@ -165,7 +177,7 @@ void JsonConfig::read_moe(ModelConfig& c, bool norm_topk_prob) const {
   const int64_t step = text_.integer("decoder_sparse_step", 1, kMaxLayers, 1);
   std::set<int64_t> dense;
   for (const base::Json& layer : text_.get("mlp_only_layers")) {
-    if (layer.is_number_unsigned()) dense.insert(layer.get<int64_t>());
+    if (const auto index = index_below(layer, kMaxLayers)) dense.insert(*index);
   }
   for (size_t i = 0; i < c.layers.size(); ++i) {
     const auto layer = static_cast<int64_t>(i);
