@@ -1,0 +1,143 @@
+// The peer of the campaigns: llama.cpp's shared libraries behind their C interface, which reads
+// token ids and writes logits, or times a prompt and decoding. Built by setup.sh.
+//   peer logits LIBRARIES MODEL IDS.txt OUT.f32 CPU|auto     raw float32 rows
+//   peer speed LIBRARIES MODEL CPU|auto THREADS < commands   reads lines "prefill N" or "decode N"
+//                                                            and answers each with tokens per
+//                                                            second
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "ggml-backend.h"
+#include "llama.h"
+
+namespace {
+
+int fail(const std::string& what) {
+  std::cerr << "peer: " << what << "\n";
+  return 1;
+}
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+llama_model* load(const std::string& libraries, const std::string& path, const std::string& cpu) {
+  llama_log_set(
+      [](ggml_log_level level, const char* text, void*) {
+        if (level == GGML_LOG_LEVEL_ERROR || std::strstr(text, "loaded CPU backend") != nullptr)
+          std::cerr << text;
+      },
+      nullptr);
+  if (cpu == "auto") {
+    ggml_backend_load_all_from_path(libraries.c_str());
+  } else {
+    ggml_backend_load((libraries + "/libggml-cpu-" + cpu + ".so").c_str());
+  }
+  llama_backend_init();
+  llama_model_params params = llama_model_default_params();
+  params.n_gpu_layers = 0;
+  return llama_model_load_from_file(path.c_str(), params);
+}
+
+bool decode(llama_context* context, std::vector<llama_token>& tokens) {
+  const auto count = static_cast<int32_t>(tokens.size());
+  return llama_decode(context, llama_batch_get_one(tokens.data(), count)) == 0;
+}
+
+// Logits of every position, in full precision: F32 cache, no flash attention.
+int write_logits(llama_model* model, const std::string& ids_path, const std::string& out_path) {
+  std::ifstream ids_file(ids_path);
+  std::vector<llama_token> ids;
+  for (llama_token id = 0; ids_file >> id;) ids.push_back(id);
+  const auto count = static_cast<uint32_t>(ids.size());
+  llama_context_params params = llama_context_default_params();
+  params.n_ctx = count + 64;
+  params.n_batch = params.n_ubatch = count + 64;
+  params.n_threads = params.n_threads_batch = 1;
+  params.type_k = params.type_v = GGML_TYPE_F32;
+  params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  llama_context* context = llama_init_from_model(model, params);
+  if (context == nullptr) return fail("no context");
+  llama_batch batch = llama_batch_init(static_cast<int32_t>(count), 0, 1);
+  batch.n_tokens = static_cast<int32_t>(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    batch.token[i] = ids[i];
+    batch.pos[i] = static_cast<llama_pos>(i);
+    batch.n_seq_id[i] = 1;
+    batch.seq_id[i][0] = 0;
+    batch.logits[i] = 1;
+  }
+  if (llama_decode(context, batch) != 0) return fail("llama_decode failed");
+  const auto width = static_cast<size_t>(llama_vocab_n_tokens(llama_model_get_vocab(model)));
+  std::ofstream out(out_path, std::ios::binary);
+  for (uint32_t i = 0; i < count; ++i) {
+    const float* row = llama_get_logits_ith(context, static_cast<int32_t>(i));
+    out.write(reinterpret_cast<const char*>(row),
+              static_cast<std::streamsize>(width * sizeof(float)));
+  }
+  out.flush();
+  return out ? 0 : fail("cannot write " + out_path);
+}
+
+// Default options, as llama.cpp's users have them.
+int answer_speed(llama_model* model, int threads) {
+  llama_context_params params = llama_context_default_params();
+  params.n_ctx = 2048;
+  params.n_batch = 2048;
+  params.n_ubatch = 512;
+  params.n_threads = params.n_threads_batch = threads;
+  llama_context* context = llama_init_from_model(model, params);
+  if (context == nullptr) return fail("no context");
+  const int32_t vocabulary = llama_vocab_n_tokens(llama_model_get_vocab(model));
+  uint32_t state = 1;
+  const auto any_token = [&] {
+    state = state * 1664525u + 1013904223u;
+    return static_cast<llama_token>((state >> 8) % static_cast<uint32_t>(vocabulary - 64));
+  };
+  std::string what;
+  for (int count = 0; std::cin >> what >> count;) {
+    llama_memory_clear(llama_get_memory(context), true);
+    std::vector<llama_token> prompt(static_cast<size_t>(what == "prefill" ? count : 1));
+    for (llama_token& token : prompt) token = any_token();
+    double begin = now();
+    if (!decode(context, prompt)) return fail("llama_decode failed");
+    llama_synchronize(context);
+    if (what == "decode") {
+      begin = now();
+      for (int i = 0; i < count; ++i) {
+        std::vector<llama_token> one = {any_token()};
+        if (!decode(context, one)) return fail("llama_decode failed");
+        llama_synchronize(context);
+      }
+    }
+    std::cout << count / (now() - begin) << std::endl;
+  }
+  return 0;
+}
+
+int run(const std::vector<std::string>& arguments) {
+  if (arguments.size() == 6 && arguments[0] == "logits") {
+    llama_model* model = load(arguments[1], arguments[2], arguments[5]);
+    return model != nullptr ? write_logits(model, arguments[3], arguments[4]) : fail("no model");
+  }
+  if (arguments.size() == 5 && arguments[0] == "speed") {
+    llama_model* model = load(arguments[1], arguments[2], arguments[3]);
+    return model != nullptr ? answer_speed(model, std::atoi(arguments[4].c_str()))
+                            : fail("no model");
+  }
+  return fail("wrong arguments");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int status = run(std::vector<std::string>(argv + 1, argv + argc));
+  std::cout.flush();
+  std::_Exit(status);  // the libraries' own tear-down order is not ours to test
+}
