@@ -9,10 +9,10 @@ namespace tulou::text {
 /// Text that comes from one kind of source. `from_data` is true for everything a user, a tool or a
 /// file supplied; special tokens spelled in such text stay plain text.
 struct Segment {
-    std::string text;
-    bool from_data = false;
+  std::string text;
+  bool from_data = false;
 
-    bool operator==(const Segment&) const = default;
+  bool operator==(const Segment&) const = default;
 };
 
 }  // namespace tulou::text
