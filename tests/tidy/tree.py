@@ -111,7 +111,7 @@ def is_generated(text):
 
 def is_test(path):
     beside = path.endswith(("_test.cpp", "_test.h", "_test-inl.h", "_bench.cpp"))
-    return beside or path.startswith(("tests/", "bench/"))
+    return beside or path.startswith(("tests/", "bench/", "fuzz/"))
 
 
 def folder_of(path):
