@@ -13,7 +13,7 @@ EVERYWHERE = {
     r"\b(sto[ifdl]|stoul|stoll|stoull|stold|strto[dfl]|strtold|strtou?ll?|ato[ifl]|sscanf)\s*\(":
         "use base/number.h (independent of the locale)",
     r"\b(setlocale|std::locale)\b": "the program keeps the C locale",
-    r"\b(v?sprintf|strcpy|strcat|gets|strtok|alloca|popen)\s*\(": "unsafe",
+    r"\b(v?sprintf|strcpy|strcat|gets|strtok|alloca)\s*\(": "unsafe",
     r"(?<!\w)(?:std)?::(system)\s*\(": "unsafe",
     r"\busing\s+namespace\s+std\b": "name what you use",
 }
@@ -22,6 +22,7 @@ OUTSIDE_CLI = {
     r"\bstd::(cout|cerr|clog)\b": "only cli writes to the terminal",
 }
 OUTSIDE_TESTS = {
+    r"\bpopen\s*\(": "unsafe",
     r"\b(random_device|mt19937(?:_64)?|default_random_engine)\b": "use base/rng.h",
     r"(?<!_ptr<)\bnew\b(?!\s*>)": "use std::make_unique or a container",
     r"\bdelete\b": "use an owner",
