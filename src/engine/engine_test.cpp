@@ -1,0 +1,196 @@
+// Tests of the engine on a tiny model: mixing requests changes nothing, limits hold, cancelling
+// frees.
+#include "engine/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "base/error.h"
+#include "kernels/kernels.h"
+
+namespace tulou::engine {
+namespace {
+
+std::unique_ptr<const model::Model> load(const std::string& name) {
+  base::NoProgress progress;
+  const std::string folder = "tests/golden/cases/" + name + "/model";
+  return model::Model::load(*checkpoint::Checkpoint::open(folder), progress);
+}
+
+class EngineTest : public testing::Test {
+ protected:
+  std::unique_ptr<Engine> make(int64_t sequences, int64_t context = 200, int64_t per_step = 16) {
+    EngineOptions options;
+    options.context = context;
+    options.num_sequences = sequences;
+    options.tokens_per_step = per_step;
+    return std::make_unique<Engine>(*model_, kernels::select_kernels(""), pool_, options);
+  }
+  static Request request(size_t length, int64_t max_tokens, int32_t first = 1) {
+    Request r;
+    for (size_t i = 0; i < length; ++i)
+      r.prompt.push_back((first + static_cast<int32_t>(i) * 7) % 300);
+    r.max_tokens = max_tokens;
+    r.sampling.seed = static_cast<uint64_t>(first);
+    return r;
+  }
+  static std::vector<int32_t> drain(TokenStream& stream) {
+    std::vector<int32_t> tokens;
+    while (const auto token = stream.next()) tokens.push_back(*token);
+    return tokens;
+  }
+  std::vector<int32_t> alone(const Request& r) {
+    const auto engine = make(1);
+    const auto stream = engine->submit(r);
+    while (engine->step()) {
+    }
+    return drain(*stream);
+  }
+  std::string error_of(Engine& engine, const Request& r) {
+    try {
+      engine.submit(r);
+    } catch (const base::Error& error) {
+      return error.what();
+    }
+    return "";
+  }
+
+  std::unique_ptr<const model::Model> model_ = load("qwen3_5_tied_r1");
+  base::ThreadPool pool_{2};
+};
+
+TEST_F(EngineTest, SampledAnswersAreTheSameAloneAndInABatch) {
+  const auto engine = make(3);
+  std::vector<Request> requests;
+  std::vector<std::shared_ptr<TokenStream>> streams;
+  for (int i = 0; i < 7; ++i) {  // more than run at once: some wait
+    requests.push_back(request(static_cast<size_t>(3 + 11 * i), 12 + i, 1 + i));
+    streams.push_back(engine->submit(requests.back()));
+  }
+  while (engine->step()) engine->cache().check_integrity();
+  for (size_t i = 0; i < streams.size(); ++i) {
+    EXPECT_EQ(drain(*streams[i]), alone(requests[i])) << i;
+    EXPECT_EQ(streams[i]->finish_reason(), FinishReason::kLength);
+    EXPECT_TRUE(streams[i]->finished());
+  }
+  EXPECT_EQ(engine->cache().num_free_slots(), 3);
+  EXPECT_EQ(engine->cache().num_free_blocks(), engine->cache().plan().num_blocks);
+}
+
+TEST_F(EngineTest, ChoicesOfOneRequestDiffer) {
+  Request r = request(10, 24);
+  const auto first = alone(r);
+  r.choice = 1;
+  EXPECT_NE(alone(r), first);
+}
+
+TEST_F(EngineTest, StopTokensEndTheAnswerAndAreDelivered) {
+  Request r = request(10, 30);
+  r.greedy = true;
+  const auto tokens = alone(r);
+  r.stop_tokens = {tokens[4]};
+  const auto engine = make(1);
+  const auto stream = engine->submit(r);
+  while (engine->step()) {
+  }
+  const auto stopped = drain(*stream);
+  EXPECT_EQ(stream->finish_reason(), FinishReason::kStop);
+  EXPECT_EQ(stopped.back(), tokens[4]);
+  EXPECT_TRUE(stream->is_stop(stopped.back()));
+}
+
+TEST_F(EngineTest, TheContextIsFullAtItsLastToken) {
+  const auto engine = make(1, 40);
+  const auto stream = engine->submit(request(30, -1));
+  while (engine->step()) {
+  }
+  EXPECT_EQ(drain(*stream).size(), 10u);
+  EXPECT_EQ(stream->finish_reason(), FinishReason::kLength);
+  const auto full = engine->submit(request(40, -1));  // at the bound: one token still comes
+  while (engine->step()) {
+  }
+  EXPECT_EQ(drain(*full).size(), 1u);
+}
+
+TEST_F(EngineTest, RefusesWhatItCannotRun) {
+  const auto engine = make(1, 40);
+  EXPECT_EQ(error_of(*engine, request(41, 1)),
+            "the prompt has 41 tokens, the context is 40 tokens");
+  EXPECT_EQ(error_of(*engine, request(0, 1)), "the prompt has no tokens");
+  Request bad = request(3, 1);
+  const auto vocab = static_cast<int32_t>(model_->config().vocab_size);
+  for (const int32_t token : {-1, vocab}) {
+    bad.prompt[1] = token;
+    EXPECT_EQ(error_of(*engine, bad), "token id " + std::to_string(token) +
+                                          " is not in the vocabulary, which has " +
+                                          std::to_string(vocab) + " entries");
+  }
+  EXPECT_FALSE(engine->step());
+}
+
+TEST_F(EngineTest, TheQueueHasABound) {
+  const auto engine = make(1);
+  for (size_t i = 0; i < Engine::kMaxWaiting; ++i) engine->submit(request(1, 1));
+  EXPECT_NE(error_of(*engine, request(1, 1)), "");
+}
+
+TEST_F(EngineTest, AContextThatDoesNotFitNamesOneThatWould) {
+  const auto dense = load("llama_tied");
+  EngineOptions options;
+  options.context = int64_t{1} << 40;
+  try {
+    const Engine engine(*dense, kernels::select_kernels(""), pool_, options);
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.id(), "engine.context_does_not_fit");
+    EXPECT_NE(error.hint().find("--context"), std::string::npos);
+  }
+}
+
+TEST_F(EngineTest, ACancelledStreamLeavesAndFreesItsState) {
+  const auto engine = make(2);
+  const auto first = engine->submit(request(100, 50));
+  const auto second = engine->submit(request(5, 6, 3));
+  engine->step();
+  EXPECT_GT(first->num_prompt_tokens_done(), 0);
+  first->cancel();
+  while (engine->step()) {
+  }
+  EXPECT_EQ(first->finish_reason(), FinishReason::kCancelled);
+  EXPECT_EQ(drain(*second), alone(request(5, 6, 3)));
+  EXPECT_EQ(engine->cache().num_free_slots(), 2);
+}
+
+TEST_F(EngineTest, InterruptEndsTheStepUnderWay) {
+  const auto engine = make(1, 4096, 4096);
+  const auto stream = engine->submit(request(4000, 5));
+  std::thread other([&] { engine->interrupt(); });
+  while (engine->step()) {
+  }
+  other.join();
+  engine->step();
+  if (stream->finish_reason() == FinishReason::kCancelled) {
+    EXPECT_EQ(engine->cache().num_free_slots(), 1);
+  }
+  engine->interrupt();  // none under way: the next step is the one that ends
+  const auto next = engine->submit(request(5, 5));
+  while (engine->step()) {
+  }
+  EXPECT_EQ(next->finish_reason(), FinishReason::kCancelled);
+  const auto after = engine->submit(request(5, 6, 3));
+  while (engine->step()) {
+  }
+  EXPECT_EQ(drain(*after), alone(request(5, 6, 3)));
+}
+
+TEST_F(EngineTest, NoTokensAskedForIsDoneAtOnce) {
+  const auto engine = make(1);
+  const auto stream = engine->submit(request(5, 0));
+  EXPECT_EQ(stream->finish_reason(), FinishReason::kLength);
+  EXPECT_TRUE(stream->finished());
+  EXPECT_FALSE(engine->step());
+}
+
+}  // namespace
+}  // namespace tulou::engine
