@@ -4,6 +4,7 @@
 //   peer speed LIBRARIES MODEL CPU|auto THREADS < commands   reads lines "prefill N" or "decode N"
 //                                                            and answers each with tokens per
 //                                                            second
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -128,8 +129,9 @@ int run(const std::vector<std::string>& arguments) {
   }
   if (arguments.size() == 5 && arguments[0] == "speed") {
     llama_model* model = load(arguments[1], arguments[2], arguments[3]);
-    return model != nullptr ? answer_speed(model, std::atoi(arguments[4].c_str()))
-                            : fail("no model");
+    int threads = 1;
+    std::from_chars(arguments[4].data(), arguments[4].data() + arguments[4].size(), threads);
+    return model != nullptr ? answer_speed(model, threads) : fail("no model");
   }
   return fail("wrong arguments");
 }

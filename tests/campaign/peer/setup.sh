@@ -21,7 +21,8 @@ fetch @node-llama-cpp/linux-x64 linux-x64
 fetch node-llama-cpp node-llama-cpp
 if [ ! -d "$headers/include" ]; then
   rm -rf "$headers"
-  git -c advice.detachedHead=false clone -q "$peer/node-llama-cpp/package/llama/gitRelease.bundle" "$headers" >&2
+  git -c advice.detachedHead=false clone -q \
+    "$peer/node-llama-cpp/package/llama/gitRelease.bundle" "$headers" >&2
 fi
 llama=$(find "$libraries" -name 'libllama.v*.so')
 suffix=${llama##*/libllama.}
