@@ -256,8 +256,6 @@ const std::vector<CatalogueEntry>& catalogue() {
        "use shorter sequences, or a larger --context if the model allows it"},
       {"cli.context_beyond_model", kInvalidInput,
        "--context {0} is more than the {1} tokens that the model was made for", "use at most {1}"},
-      {"cli.context_does_not_fit", kResourceExhausted,
-       "a context of {0} tokens needs {1}, but {2} of memory are free", "--context {3} would fit"},
       {"cli.model_does_not_fit", kResourceExhausted,
        "the model's weights need {0}, but {1} of memory are free",
        "use a smaller or more strongly quantised model, or close other programs"},

@@ -44,7 +44,7 @@ class AnswerReader {
   StopStrings stops_;
   Part part_;
   bool had_reasoning_ = false;
-  bool at_seam_ = false;        // newlines are dropped until something else comes
+  bool at_seam_ = false;       // newlines are dropped until something else comes
   std::string held_newlines_;  // of the thinking: shown only if it goes on
 };
 

@@ -35,10 +35,14 @@ double CompletionResult::generation_speed() const {
 
 std::string_view finish_reason_name(engine::FinishReason reason) {
   switch (reason) {
-    case engine::FinishReason::kNone: return "none";
-    case engine::FinishReason::kStop: return "stop";
-    case engine::FinishReason::kLength: return "length";
-    case engine::FinishReason::kCancelled: return "cancelled";
+    case engine::FinishReason::kNone:
+      return "none";
+    case engine::FinishReason::kStop:
+      return "stop";
+    case engine::FinishReason::kLength:
+      return "length";
+    case engine::FinishReason::kCancelled:
+      return "cancelled";
   }
   return "none";
 }

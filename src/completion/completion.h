@@ -29,8 +29,8 @@ struct CompletionResult {
   std::string reasoning;  // the thinking
   engine::FinishReason finish_reason = engine::FinishReason::kNone;
   int64_t prompt_tokens = 0;
-  int64_t generated_tokens = 0;  // with the stop token
-  double prompt_seconds = 0;     // until the first token
+  int64_t generated_tokens = 0;   // with the stop token
+  double prompt_seconds = 0;      // until the first token
   double generation_seconds = 0;  // from the first token to the last
   // Tokens a second; 0 if there is nothing to divide.
   double prompt_speed() const;

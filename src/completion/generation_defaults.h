@@ -33,9 +33,9 @@ std::vector<int32_t> parse_token_ids(const base::JsonObject& object, std::string
 
 // What the recommendations depend on.
 struct ModelCard {
-  std::string model_type;   // as in config.json; empty if unknown
+  std::string model_type;  // as in config.json; empty if unknown
   int64_t hidden_size = 0;
-  std::string name;         // general.name of a GGUF, else the folder's name
+  std::string name;  // general.name of a GGUF, else the folder's name
 };
 
 // The model card's recommendation for text; see docs/sampling.md for the table.

@@ -65,8 +65,8 @@ Prompt chat_prompt(const TextModel& model, const text::ChatTemplate& chat_templa
   Prompt prompt;
   prompt.ids = model.tokenizer().encode(chat_template.render(context));
   prompt.in_reasoning = ends_in_reasoning(model, prompt.ids);
-  prompt.thinking = prompt.in_reasoning || (may_think(model, conversation) &&
-                                            !thinking_is_closed(model, prompt.ids));
+  prompt.thinking = prompt.in_reasoning ||
+                    (may_think(model, conversation) && !thinking_is_closed(model, prompt.ids));
   return prompt;
 }
 

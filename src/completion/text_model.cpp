@@ -14,14 +14,19 @@ namespace {
 
 constexpr uint64_t kMaxTemplateBytes = 16u << 20;
 constexpr uint64_t kMaxConfigBytes = 64u << 20;
+constexpr std::string_view kTokenizerFiles = "tokenizer.json, or vocab.json with merges.txt";
+// What templates may read of a tokenizer_config.json.
+constexpr std::array<const char*, 7> kTokenVariables = {
+    "bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token"};
 
 // Tokens that end a turn or a text wherever a vocabulary has them as special tokens.
 constexpr std::array<std::string_view, 2> kEndTokens = {"<|im_end|>", "<|endoftext|>"};
 // What llama.cpp also takes as the end of generation in GGUF files.
 constexpr std::array<std::string_view, 14> kGgufEndTokens = {
-    "<|eot_id|>",   "<|eom_id|>",   "<|end|>",      "<end_of_turn>", "<|end_of_text|>",
-    "<EOT>",        "<|fim_pad|>",  "<|repo_name|>", "<|file_sep|>",  "<fim_pad>",
-    "<|fim-pad|>",  "<|eos|>",      "<end_of_utterance>", "<eos>"};
+    "<|eot_id|>",         "<|eom_id|>", "<|end|>",     "<end_of_turn>",
+    "<|end_of_text|>",    "<EOT>",      "<|fim_pad|>", "<|repo_name|>",
+    "<|file_sep|>",       "<fim_pad>",  "<|fim-pad|>", "<|eos|>",
+    "<end_of_utterance>", "<eos>"};
 
 std::string file_name(const std::string& path) {
   std::string trimmed = path;
@@ -52,8 +57,8 @@ text::TokenizerData gguf_tokenizer_data(const checkpoint::GgufMetadata& metadata
   const std::string pre = metadata.string("tokenizer.ggml.pre", "");
   const std::optional<text::PreTokenizer> pre_tokenizer = text::pre_tokenizer_named(pre);
   if (kind != "gpt2" || !pre_tokenizer)
-    throw base::Error("completion.unsupported_tokenizer", metadata.source(),
-                      base::printable(kind), base::printable(pre));
+    throw base::Error("completion.unsupported_tokenizer", metadata.source(), base::printable(kind),
+                      base::printable(pre));
   text::TokenizerData data;
   data.name = metadata.source();
   for (const std::string_view token : metadata.strings("tokenizer.ggml.tokens"))
@@ -104,15 +109,30 @@ TextModel TextModel::open(const std::string& path) {
   return model;
 }
 
+const text::Tokenizer& TextModel::tokenizer() const {
+  if (!tokenizer_) throw base::Error("completion.no_tokenizer", path_, kTokenizerFiles);
+  return *tokenizer_;
+}
+
 void TextModel::open_folder() {
-  if (!text::has_tokenizer(path_))
-    throw base::Error("completion.no_tokenizer", path_,
-                      "tokenizer.json, or vocab.json with merges.txt");
   name_ = file_name(path_);
-  tokenizer_.emplace(text::load_tokenizer_folder(path_));
+  if (text::has_tokenizer(path_)) tokenizer_.emplace(text::load_tokenizer_folder(path_));
+  read_folder_template();
+  if (!tokenizer_ && !has_chat_template())
+    throw base::Error("completion.no_tokenizer", path_, kTokenizerFiles);
+  const std::string generation = path_ + "/generation_config.json";
+  if (base::exists(generation))
+    generation_config_ =
+        parse_generation_config(base::read_json_file(generation, kMaxConfigBytes), generation);
+}
+
+void TextModel::read_folder_template() {
   const std::string jinja = path_ + "/chat_template.jinja";
   const std::string json = path_ + "/chat_template.json";
-  const std::string config = path_ + "/tokenizer_config.json";
+  const std::string config_path = path_ + "/tokenizer_config.json";
+  base::Json config = base::Json::object();
+  if (base::exists(config_path)) config = base::read_json_file(config_path, kMaxConfigBytes);
+  read_template_variables(config);
   if (base::exists(jinja)) {
     template_source_ = base::read_file(jinja, kMaxTemplateBytes);
     template_name_ = jinja;
@@ -120,15 +140,21 @@ void TextModel::open_folder() {
     template_source_ =
         template_of_tokenizer_config(base::read_json_file(json, kMaxTemplateBytes), json);
     template_name_ = json;
-  } else if (base::exists(config)) {
-    template_source_ =
-        template_of_tokenizer_config(base::read_json_file(config, kMaxConfigBytes), config);
-    template_name_ = config;
+  } else {
+    template_source_ = template_of_tokenizer_config(config, config_path);
+    template_name_ = config_path;
   }
-  const std::string generation = path_ + "/generation_config.json";
-  if (base::exists(generation))
-    generation_config_ =
-        parse_generation_config(base::read_json_file(generation, kMaxConfigBytes), generation);
+}
+
+// Special tokens are written as a text, or as an object with "content".
+void TextModel::read_template_variables(const base::Json& config) {
+  for (const char* name : kTokenVariables) {
+    const auto found = config.find(name);
+    if (found == config.end()) continue;
+    const bool has_content = found->is_object() && found->contains("content");
+    const base::Json& value = has_content ? (*found)["content"] : *found;
+    if (value.is_string()) variables_[name] = value;
+  }
 }
 
 void TextModel::open_gguf() {
@@ -139,6 +165,12 @@ void TextModel::open_gguf() {
   tokenizer_.emplace(gguf_tokenizer_data(gguf.metadata));
   template_source_ = gguf.metadata.string("tokenizer.chat_template", "");
   template_name_ = path_ + ": tokenizer.chat_template";
+  const auto add_variable = [&](const char* name, std::optional<int32_t> id) {
+    if (id) variables_[name] = std::string(tokenizer_->token_bytes(*id));
+  };
+  add_variable("bos_token", tokenizer_->bos());
+  add_variable("eos_token", tokenizer_->eos());
+  add_variable("pad_token", tokenizer_->pad());
   const size_t num_tokens = static_cast<size_t>(tokenizer_->num_tokens());
   for (const char* key : {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
                           "tokenizer.ggml.eom_token_id"}) {
@@ -149,6 +181,7 @@ void TextModel::open_gguf() {
 }
 
 void TextModel::find_think_tokens() {
+  if (!tokenizer_) return;
   for (const text::AddedToken& token : tokenizer_->added_tokens()) {
     if (token.content == "<think>") think_begin_ = token.id;
     if (token.content == "</think>") think_end_ = token.id;
@@ -161,17 +194,6 @@ text::ChatTemplate TextModel::chat_template() const {
   return text::ChatTemplate::parse(template_source_, template_name_);
 }
 
-base::Json TextModel::template_variables() const {
-  base::Json variables = base::Json::object();
-  const auto add = [&](const char* name, std::optional<int32_t> id) {
-    if (id) variables[name] = std::string(tokenizer_->token_bytes(*id));
-  };
-  add("bos_token", tokenizer_->bos());
-  add("eos_token", tokenizer_->eos());
-  add("pad_token", tokenizer_->pad());
-  return variables;
-}
-
 engine::SamplingParams TextModel::sampling(const model::ModelConfig& config, bool thinking) const {
   const ModelCard card = {config.model_type, config.hidden_size, name_};
   return default_sampling(generation_config_, card, thinking);
@@ -182,8 +204,8 @@ std::vector<int32_t> TextModel::stop_tokens(const model::ModelConfig& config) co
   for (const int32_t id : generation_config_.eos_token_ids) add_unique(ids, id);
   for (const int32_t id : config.eos_token_ids) add_unique(ids, id);
   for (const int32_t id : gguf_stop_tokens_) add_unique(ids, id);
-  if (const auto id = tokenizer_->eos()) add_unique(ids, *id);
-  for (const text::AddedToken& token : tokenizer_->added_tokens()) {
+  if (const auto id = tokenizer().eos()) add_unique(ids, *id);
+  for (const text::AddedToken& token : tokenizer().added_tokens()) {
     const auto is_token = [&](std::string_view name) { return token.content == name; };
     if (std::any_of(kEndTokens.begin(), kEndTokens.end(), is_token) ||
         (is_gguf_ && std::any_of(kGgufEndTokens.begin(), kGgufEndTokens.end(), is_token)))

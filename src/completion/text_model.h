@@ -19,11 +19,13 @@ namespace tulou::completion {
 // Immutable and shareable once it is open.
 class TextModel {
  public:
-  // Error file.not_found, completion.no_tokenizer, tokenizer.*, gguf.*, json.*.
+  // Error file.not_found, completion.no_tokenizer (if there is no template either), tokenizer.*,
+  // gguf.*, json.*.
   static TextModel open(const std::string& path);
 
   const std::string& path() const { return path_; }
-  const text::Tokenizer& tokenizer() const { return *tokenizer_; }
+  // Error completion.no_tokenizer if the folder has only a template.
+  const text::Tokenizer& tokenizer() const;
 
   // The template's text and where it stands; empty if the model has none. Sources in order:
   // chat_template.jinja, chat_template.json, tokenizer_config.json, the GGUF's metadata.
@@ -34,7 +36,7 @@ class TextModel {
   text::ChatTemplate chat_template() const;
 
   // The variables that every template sees: bos_token, eos_token, ... as far as they exist.
-  base::Json template_variables() const;
+  const base::Json& template_variables() const { return variables_; }
 
   const GenerationConfig& generation_config() const { return generation_config_; }
   // Sampling for this model when the user says nothing.
@@ -52,12 +54,15 @@ class TextModel {
   TextModel() = default;
   void open_folder();
   void open_gguf();
+  void read_folder_template();
+  void read_template_variables(const base::Json& config);
   void find_think_tokens();
 
   std::string path_;
   std::string name_;  // for people: general.name or the folder's name
   std::optional<text::Tokenizer> tokenizer_;
   std::string template_source_, template_name_;
+  base::Json variables_ = base::Json::object();
   GenerationConfig generation_config_;
   std::vector<int32_t> gguf_stop_tokens_;
   std::optional<int32_t> think_begin_, think_end_;

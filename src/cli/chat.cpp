@@ -1,0 +1,63 @@
+// tulou chat: a conversation. Lines that begin with / are commands, """ begins and ends many lines.
+#include <cstdlib>
+
+#include "base/error.h"
+#include "base/number.h"
+#include "base/utf8.h"
+#include "cli/answer_options.h"
+#include "cli/chat_loop.h"
+#include "cli/command.h"
+#include "cli/model_options.h"
+#include "cli/progress_bar.h"
+#include "cli/session.h"
+#include "cli/text_input.h"
+#include "completion/stop_strings.h"
+
+namespace tulou::cli {
+
+namespace {
+
+class ChatCommand final : public Command {
+ public:
+  void declare(CLI::App& app) override {
+    app.add_option("MODEL", model_, "Checkpoint folder or .gguf file")->required();
+    declare_answer_options(app, settings_, system_);
+    app.add_option("--history", history_, "Keep typed lines in this file (nowhere)")
+        ->type_name("FILE");
+    options_.declare(app);
+    app.footer(
+        "Examples:\n"
+        "  tulou chat ./Qwen3.5-0.8B --system \"Answer briefly.\"\n"
+        "  printf 'Hello\\n/quit\\n' | tulou chat model.gguf\n"
+        "Within a chat /help tells about its commands.\n");
+  }
+
+  int run(Output& out) override {
+    const ModelSettings model_settings = options_.resolve();
+    const std::string path = resolve_model(model_);
+    settings_.sampling({});  // wrong values are told before anything is loaded
+    const completion::StopStrings checked_stops(settings_.stops);
+    const auto text_model = completion::TextModel::open(path);
+    const text::ChatTemplate chat_template = text_model.chat_template();
+    ProgressBar progress;
+    Session session(path, model_settings, Precision::kDefault, progress);
+    const auto engine = session.make_engine(1, session.context(1));
+    LineReader reader(history_);
+    ChatLoop loop({text_model, chat_template, *engine, reader, out, progress});
+    loop.conversation().set_system(checked_text(system_, "--system", Invalid::kRefuse));
+    loop.settings() = settings_;
+    loop.run();
+    return kExitOk;
+  }
+
+ private:
+  std::string model_, system_, history_;
+  AnswerSettings settings_;
+  ModelOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_chat() { return std::make_unique<ChatCommand>(); }
+
+}  // namespace tulou::cli

@@ -1,0 +1,52 @@
+// What a command of the program is: it declares its options, and runs.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "cli/output.h"
+
+namespace tulou::cli {
+
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailure = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitInterrupted = 130;
+
+class Command {
+ public:
+  virtual ~Command() = default;
+  // Adds options, positionals and examples. The pointers in them refer to this object.
+  virtual void declare(CLI::App& app) = 0;
+  // Runs with the parsed options; the exit code. Throws base::Error.
+  virtual int run(Output& out) = 0;
+};
+
+// Groups of the overview that --help prints.
+enum class CommandGroup { kUsing, kScripts };
+
+struct CommandEntry {
+  std::string_view name;
+  std::string_view summary;
+  CommandGroup group;
+  std::unique_ptr<Command> (*make)();
+};
+
+// All commands, in the order of the overview.
+const std::vector<CommandEntry>& commands();
+
+std::unique_ptr<Command> make_run();
+std::unique_ptr<Command> make_chat();
+std::unique_ptr<Command> make_inspect();
+std::unique_ptr<Command> make_tokenize();
+std::unique_ptr<Command> make_detokenize();
+std::unique_ptr<Command> make_render();
+std::unique_ptr<Command> make_logits();
+std::unique_ptr<Command> make_generate();
+std::unique_ptr<Command> make_embed();
+std::unique_ptr<Command> make_perplexity();
+
+}  // namespace tulou::cli

@@ -1,0 +1,143 @@
+// Line input by libedit; see line_reader.h. The only file that sees libedit, and the only one that
+// sets a locale: its LC_CTYPE, so that libedit knows UTF-8. Numbers never depend on it.
+#include "cli/line_reader.h"
+
+#include <histedit.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <clocale>
+#include <cstdio>
+#include <cstring>
+#include <cwchar>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "cli/output.h"
+
+namespace tulou::cli {
+
+namespace {
+
+constexpr int kHistoryLines = 1000;
+
+// One character from the terminal for libedit: 1, or 0 at the end, or -1 if a signal came.
+// libedit's own reader takes up reading again after a signal.
+int read_character(EditLine*, wchar_t* character) {
+  std::string bytes;
+  while (true) {
+    char byte = 0;
+    const ssize_t count = ::read(STDIN_FILENO, &byte, 1);
+    if (count <= 0) return static_cast<int>(count);
+    bytes += byte;
+    const base::Utf8Step step = base::decode_utf8(bytes, 0);
+    const bool may_continue = !step.valid && step.length == bytes.size() && bytes.size() < 4 &&
+                              static_cast<unsigned char>(bytes[0]) >= 0xC2;
+    if (may_continue) continue;
+    *character = static_cast<wchar_t>(step.code_point);
+    return 1;
+  }
+}
+
+}  // namespace
+
+struct LineReader::Editor {
+  EditLine* line = nullptr;
+  History* history = nullptr;
+  HistEvent event = {};
+  std::string prompt, history_path;
+
+  static char* show_prompt(EditLine* line) {
+    void* data = nullptr;
+    el_get(line, EL_CLIENTDATA, &data);
+    return static_cast<Editor*>(data)->prompt.data();
+  }
+  Editor() = default;
+  Editor(const Editor&) = delete;
+  Editor& operator=(const Editor&) = delete;
+  ~Editor() {
+    if (!history_path.empty()) ::history(history, &event, H_SAVE, history_path.c_str());
+    if (history != nullptr) history_end(history);
+    if (line != nullptr) el_end(line);
+  }
+};
+
+LineReader::LineReader(const std::string& history_path) {
+  if (!input_is_terminal() || isatty(STDOUT_FILENO) == 0) return;
+  std::setlocale(LC_CTYPE, "");
+  wchar_t wide = 0;
+  std::mbstate_t state = {};
+  if (std::mbrtowc(&wide, "\xc3\xa9", 2, &state) != 2) std::setlocale(LC_CTYPE, "C.UTF-8");
+  editor_ = std::make_unique<Editor>();
+  editor_->history_path = history_path;
+  editor_->line = el_init("tulou", stdin, stdout, stderr);
+  editor_->history = history_init();
+  if (editor_->line == nullptr || editor_->history == nullptr) {
+    editor_->history_path.clear();
+    editor_ = nullptr;
+    return;
+  }
+  history(editor_->history, &editor_->event, H_SETSIZE, kHistoryLines);
+  history(editor_->history, &editor_->event, H_SETUNIQUE, 1);
+  if (!history_path.empty())
+    history(editor_->history, &editor_->event, H_LOAD, history_path.c_str());
+  EditLine* line = editor_->line;
+  el_set(line, EL_CLIENTDATA, editor_.get());
+  el_set(line, EL_PROMPT, Editor::show_prompt);
+  el_set(line, EL_EDITOR, "emacs");
+  el_set(line, EL_HIST, history, editor_->history);
+  el_set(line, EL_GETCFN, read_character);
+  el_set(line, EL_BIND, "^R", "em-inc-search-prev", nullptr);
+}
+
+LineReader::~LineReader() = default;
+
+LineReader::Outcome LineReader::read(const std::string& prompt, std::string& line) {
+  line.clear();
+  if (editor_ == nullptr) return read_plain(line);
+  editor_->prompt = prompt;
+  int count = 0;
+  errno = 0;
+  const char* text = el_gets(editor_->line, &count);
+  if (text == nullptr || count <= 0) {
+    if (count < 0 && errno == EINTR) {
+      const LineInfo* typed = el_line(editor_->line);
+      line.assign(typed->buffer, typed->lastchar);
+      el_reset(editor_->line);
+      return Outcome::kInterrupted;
+    }
+    return Outcome::kEnd;
+  }
+  line.assign(text, static_cast<size_t>(count));
+  if (line.ends_with('\n')) line.pop_back();
+  return Outcome::kLine;
+}
+
+LineReader::Outcome LineReader::read_plain(std::string& line) {
+  while (true) {
+    const size_t end = buffered_.find('\n');
+    if (end != std::string::npos) {
+      line = buffered_.substr(0, end);
+      buffered_.erase(0, end + 1);
+      return Outcome::kLine;
+    }
+    if (at_end_) {
+      line = std::exchange(buffered_, {});
+      return line.empty() ? Outcome::kEnd : Outcome::kLine;
+    }
+    if (buffered_.size() > kMaxLineBytes) throw base::Error("cli.input_too_long", kMaxLineBytes);
+    char chunk[4096];
+    const ssize_t count = ::read(STDIN_FILENO, chunk, sizeof(chunk));
+    if (count < 0 && errno == EINTR) return Outcome::kInterrupted;
+    if (count < 0) throw base::Error("cli.input", std::strerror(errno));
+    at_end_ = count == 0;
+    buffered_.append(chunk, static_cast<size_t>(count));
+  }
+}
+
+void LineReader::remember(const std::string& line) {
+  if (editor_ != nullptr && !line.empty())
+    history(editor_->history, &editor_->event, H_ENTER, line.c_str());
+}
+
+}  // namespace tulou::cli

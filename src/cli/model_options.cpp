@@ -1,0 +1,138 @@
+// The table of shared options, and the configuration file; see model_options.h.
+#include "cli/model_options.h"
+
+#include <cstdlib>
+#include <map>
+#include <sstream>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/number.h"
+#include "cli/nearest.h"
+#include "cli/option_value.h"
+
+namespace tulou::cli {
+
+namespace {
+
+constexpr uint64_t kMaxConfigurationBytes = 1u << 20;
+constexpr int64_t kMaxThreads = 1024;
+constexpr int64_t kMaxContext = int64_t{1} << 30;
+
+struct ModelOption {
+  const char* flag;
+  const char* environment;
+  const char* key;
+  const char* value;
+  const char* description;
+  // `what` names where the value came from, for errors.
+  void (*apply)(ModelSettings& settings, const std::string& what, const std::string& text);
+};
+
+void apply_threads(ModelSettings& settings, const std::string& what, const std::string& text) {
+  settings.threads = integer_value(what, text, 1, kMaxThreads);
+}
+
+void apply_isa(ModelSettings& settings, const std::string&, const std::string& text) {
+  settings.isa = text;
+}
+
+void apply_precision(ModelSettings& settings, const std::string& what, const std::string& text) {
+  if (text != "default" && text != "exact")
+    throw base::Error("cli.bad_value", what, base::printable(text), "default or exact");
+  settings.precision = text == "exact" ? Precision::kExact : Precision::kDefault;
+}
+
+void apply_cache_type(ModelSettings& settings, const std::string& what, const std::string& text) {
+  if (text != "f32" && text != "bf16")
+    throw base::Error("cli.bad_value", what, base::printable(text), "f32 or bf16");
+  settings.cache_type = text == "f32" ? nn::CacheType::kF32 : nn::CacheType::kBF16;
+}
+
+void apply_context(ModelSettings& settings, const std::string& what, const std::string& text) {
+  settings.context = integer_value(what, text, 1, kMaxContext);
+}
+
+constexpr ModelOption kOptions[kNumModelOptions] = {
+    {"--threads", "TULOU_THREADS", "threads", "N", "Threads that compute (all processors)",
+     apply_threads},
+    {"--isa", "TULOU_ISA", "isa", "LEVEL",
+     "Kernel level: portable, neon, avx2, avx512 (the best there is)", apply_isa},
+    {"--precision", "TULOU_PRECISION", "precision", "default|exact",
+     "exact: activations and cache in fp32, for comparisons", apply_precision},
+    {"--cache-type", "TULOU_CACHE_TYPE", "cache-type", "f32|bf16",
+     "How keys and values are kept (bf16; f32 with exact)", apply_cache_type},
+    {"--context", "TULOU_CONTEXT", "context", "N", "Tokens of prompt and answer together",
+     apply_context},
+};
+
+// The configuration file as keys and values; empty if there is none.
+std::map<std::string, std::string> read_configuration(const std::string& path) {
+  std::map<std::string, std::string> values;
+  if (path.empty() || !base::exists(path)) return values;
+  std::istringstream text(base::read_file(path, kMaxConfigurationBytes));
+  std::vector<CLI::ConfigItem> items;
+  try {
+    items = CLI::ConfigTOML().from_config(text);
+  } catch (const CLI::Error& error) {
+    throw base::Error("cli.configuration", path, base::printable(error.what()));
+  }
+  std::vector<std::string> known;
+  for (const ModelOption& option : kOptions) known.emplace_back(option.key);
+  for (const CLI::ConfigItem& item : items) {
+    const bool is_known = std::find(known.begin(), known.end(), item.fullname()) != known.end();
+    if (!is_known) {
+      const std::string near = nearest(item.fullname(), known);
+      throw base::Error("cli.unknown_setting", path, base::printable(item.fullname()),
+                        near.empty() ? "the keys are described in docs/cli.md"
+                                     : "did you mean \"" + near + "\"?");
+    }
+    if (item.inputs.size() != 1)
+      throw base::Error("cli.configuration", path, item.fullname() + " needs one value");
+    values[item.fullname()] = item.inputs.front();
+  }
+  return values;
+}
+
+}  // namespace
+
+std::string configuration_path() {
+  if (const char* folder = std::getenv("XDG_CONFIG_HOME"); folder != nullptr && *folder != '\0')
+    return std::string(folder) + "/tulou/config.toml";
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0')
+    return std::string(home) + "/.config/tulou/config.toml";
+  return "";
+}
+
+void ModelOptions::declare(CLI::App& app) {
+  for (size_t i = 0; i < kNumModelOptions; ++i) {
+    const ModelOption& option = kOptions[i];
+    app.add_option_function<std::string>(
+           option.flag, [this, i](const std::string& text) { flags_[i] = text; },
+           std::string(option.description) + "; or " + option.environment)
+        ->type_name(option.value)
+        ->group("Model options");
+  }
+}
+
+ModelSettings ModelOptions::resolve() const {
+  const std::string path = configuration_path();
+  const std::map<std::string, std::string> file = read_configuration(path);
+  ModelSettings settings;
+  for (size_t i = 0; i < kNumModelOptions; ++i) {
+    const ModelOption& option = kOptions[i];
+    const char* environment = std::getenv(option.environment);
+    const auto in_file = file.find(option.key);
+    if (flags_[i]) {
+      option.apply(settings, option.flag, *flags_[i]);
+    } else if (environment != nullptr && *environment != '\0') {
+      option.apply(settings, option.environment, environment);
+    } else if (in_file != file.end()) {
+      option.apply(settings, path + ": " + option.key, in_file->second);
+    }
+  }
+  return settings;
+}
+
+}  // namespace tulou::cli

@@ -1,0 +1,45 @@
+// Options that every command which loads a model shares. One table makes the flag, the environment
+// variable and the key of the configuration file; a flag beats the environment, which beats the
+// file.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "nn/layer_state.h"
+
+namespace tulou::cli {
+
+enum class Precision { kDefault, kExact };
+
+// What was asked for; absent where nobody said anything.
+struct ModelSettings {
+  std::optional<int64_t> threads;
+  std::string isa;  // empty: the best level
+  std::optional<Precision> precision;
+  std::optional<nn::CacheType> cache_type;
+  std::optional<int64_t> context;
+};
+
+inline constexpr size_t kNumModelOptions = 5;
+
+// The shared options of one command line.
+class ModelOptions {
+ public:
+  // Adds the flags, in a group of their own.
+  void declare(CLI::App& app);
+  // After parsing: flags, environment and configuration file together. Error cli.bad_value,
+  // cli.unknown_setting.
+  ModelSettings resolve() const;
+
+ private:
+  std::array<std::optional<std::string>, kNumModelOptions> flags_;
+};
+
+// $XDG_CONFIG_HOME/tulou/config.toml, else ~/.config/tulou/config.toml; empty if neither is known.
+std::string configuration_path();
+
+}  // namespace tulou::cli

@@ -1,0 +1,93 @@
+// Loading a model for a command; see session.h.
+#include "cli/session.h"
+
+#include <algorithm>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/number.h"
+
+namespace tulou::cli {
+
+namespace {
+
+// Left to the system and to activations when a context is chosen.
+constexpr uint64_t kReserveBytes = 256u << 20;
+
+nn::CacheType choose_cache_type(const ModelSettings& settings, Precision fallback) {
+  if (settings.cache_type) return *settings.cache_type;
+  const Precision precision = settings.precision.value_or(fallback);
+  return precision == Precision::kExact ? nn::CacheType::kF32 : nn::CacheType::kBF16;
+}
+
+std::unique_ptr<const model::Model> load_model(const std::string& path, base::Progress& progress) {
+  const auto checkpoint = checkpoint::Checkpoint::open(path);
+  if (checkpoint->tensor_bytes() > base::available_memory())
+    throw base::Error("cli.model_does_not_fit", base::human_bytes(checkpoint->tensor_bytes()),
+                      base::human_bytes(base::available_memory()));
+  auto model = model::Model::load(*checkpoint, progress);
+  checkpoint->check_unchanged();
+  return model;
+}
+
+}  // namespace
+
+std::string resolve_model(const std::string& argument) {
+  const bool is_path = argument.find('/') != std::string::npos || argument.ends_with(".gguf") ||
+                       base::exists(argument);
+  if (!is_path) throw base::Error("cli.store_missing", base::printable(argument));
+  if (!base::exists(argument)) throw base::Error("file.not_found", base::printable(argument));
+  return argument;
+}
+
+Session::Session(const std::string& path, const ModelSettings& settings, Precision fallback,
+                 base::Progress& progress)
+    : settings_(settings),
+      kernels_(kernels::select_kernels(settings.isa)),
+      threads_(settings.threads ? static_cast<size_t>(*settings.threads)
+                                : base::usable_processors()),
+      cache_type_(choose_cache_type(settings, fallback)),
+      model_(load_model(path, progress)) {}
+
+int64_t Session::longest_sequence() const {
+  const int64_t longest = config().max_position_embeddings;
+  if (settings_.context && *settings_.context > longest)
+    throw base::Error("cli.context_beyond_model", *settings_.context, longest);
+  return settings_.context.value_or(longest);
+}
+
+model::CachePlan Session::plan(int64_t num_sequences, int64_t context) const {
+  const model::CachePlan wanted = model::plan_cache(config(), cache_type_, num_sequences, context);
+  const uint64_t available = base::available_memory();
+  if (wanted.bytes() <= available) return wanted;
+  int64_t fits = context;
+  while (fits > model::kKvBlockTokens &&
+         model::plan_cache(config(), cache_type_, num_sequences, fits).bytes() + kReserveBytes >
+             available)
+    fits /= 2;
+  throw base::Error("engine.context_does_not_fit", context, base::human_bytes(wanted.bytes()),
+                    base::human_bytes(available), fits);
+}
+
+int64_t Session::context(int64_t num_sequences) const {
+  const int64_t longest = longest_sequence();
+  if (settings_.context) return longest;
+  int64_t context = std::min(longest, kDefaultContext);
+  const uint64_t available = base::available_memory();
+  while (context > model::kKvBlockTokens &&
+         model::plan_cache(config(), cache_type_, num_sequences, context).bytes() + kReserveBytes >
+             available)
+    context /= 2;
+  return context;
+}
+
+std::unique_ptr<engine::Engine> Session::make_engine(int64_t num_sequences, int64_t context) {
+  engine::EngineOptions options;
+  options.context = context;
+  options.num_sequences = num_sequences;
+  options.cache_type = cache_type_;
+  return std::make_unique<engine::Engine>(*model_, kernels_, threads_, options);
+}
+
+}  // namespace tulou::cli
