@@ -1,6 +1,7 @@
 #include "hardware/cpu_features.h"
 
 #include <array>
+#include <cstdlib>
 #include <fstream>
 
 #include "base/error.h"
@@ -38,7 +39,7 @@ X86 detect() {
   const bool avx2 = b >> 5 & 1;
   const bool f = b >> 16 & 1, dq = b >> 17 & 1, bw = b >> 30 & 1, vl = b >> 31 & 1;
   X86 x86;
-  x86.avx2 = avx2 && fma && f16c && (saved & 0x06) == 0x06;               // XMM, YMM
+  x86.avx2 = avx2 && fma && f16c && (saved & 0x06) == 0x06;                // XMM, YMM
   x86.avx512 = x86.avx2 && f && dq && bw && vl && (saved & 0xE6) == 0xE6;  // and opmask, ZMM
   return x86;
 }
@@ -77,7 +78,11 @@ std::vector<Level> available_levels() {
 
 Level select_level(std::string_view wanted) {
   const std::vector<Level> levels = available_levels();
-  if (wanted.empty()) return levels.back();
+  if (wanted.empty()) {
+    const char* forced = std::getenv("TULOU_ISA");
+    if (forced == nullptr || *forced == '\0') return levels.back();
+    wanted = forced;
+  }
   const std::optional<Level> level = level_named(wanted);
   if (!level) throw base::Error("hardware.unknown_level", wanted, available_names());
   for (const Level there : levels) {

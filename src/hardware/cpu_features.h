@@ -19,7 +19,8 @@ std::optional<Level> level_named(std::string_view name);
 // The levels that this processor, and its operating system, can run; kPortable always, best last.
 std::vector<Level> available_levels();
 
-// The level to use: the one asked for, or the best one if `wanted` is empty.
+// The level to use: the one asked for; if `wanted` is empty, that of the environment variable
+// TULOU_ISA, so that every test program can be forced; without it, the best one.
 // Error hardware.unknown_level or hardware.level_unavailable, naming what there is.
 Level select_level(std::string_view wanted);
 

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <string>
+
 #include "base/error.h"
 
 namespace tulou::hardware {
@@ -17,8 +20,17 @@ TEST(CpuFeatures, NamesAndLevelsAgree) {
 }
 
 TEST(CpuFeatures, SelectsTheBestOrTheForcedOne) {
+  const char* forced = std::getenv("TULOU_ISA");
+  const std::string before = forced != nullptr ? forced : "";
+  ::unsetenv("TULOU_ISA");
   EXPECT_EQ(select_level(""), available_levels().back());
   EXPECT_EQ(select_level("portable"), Level::kPortable);
+  ::setenv("TULOU_ISA", "portable", 1);
+  EXPECT_EQ(select_level(""), Level::kPortable);
+  EXPECT_EQ(select_level(name(available_levels().back())), available_levels().back());
+  ::setenv("TULOU_ISA", "avx9000", 1);
+  EXPECT_THROW(select_level(""), base::Error);
+  ::setenv("TULOU_ISA", before.c_str(), 1);
 }
 
 TEST(CpuFeatures, AnUnavailableLevelIsAnErrorNotAFallback) {
