@@ -81,7 +81,7 @@ Value python_attribute(Machine& m, const Value& object, std::string_view name) {
   }
   const auto method = find_method(object, name);
   if (!method) return Value();
-  Ref<MethodNode> node(new MethodNode(m.heap()));
+  Ref<MethodNode> node = make_node<MethodNode>(m.heap());
   node->self = object;
   node->method = *method;
   node->depth = object.node() != nullptr ? static_cast<uint16_t>(object.node()->depth + 1) : 1;
@@ -213,7 +213,7 @@ Value get_slice(Machine& m, const Value& object, const Value& start, const Value
   if (object.is_string()) return slice_text(m, object, range).with_markup(object.markup());
   if (object.is(Kind::kRange)) {
     const auto& from = object.as<RangeNode>();
-    Ref<RangeNode> node(new RangeNode(m.heap()));
+    Ref<RangeNode> node = make_node<RangeNode>(m.heap());
     node->start = from.start + range.start * from.step;
     node->size = range.count;
     if (__builtin_mul_overflow(from.step, range.step, &node->step))

@@ -1,6 +1,7 @@
 // Python's comparisons: equality, order, containment, identity.
 #include <cmath>
 
+#include "text/template_filters.h"
 #include "text/template_machine.h"
 
 namespace tulou::text::jinja {
@@ -191,7 +192,7 @@ bool contains(Machine& m, const Value& container, const Value& item) {
     if (!item.is_string())
       m.fail("'in <string>' needs a string, not " + std::string(type_name(item)));
     m.work(container.text().size());
-    return container.text().find(item.text()) != std::string_view::npos;
+    return find_text(container.text(), item.text()) != std::string_view::npos;
   }
   if (container.is(Kind::kDict)) return dict_find(m, container.as<DictNode>(), item) != nullptr;
   if (container.is(Kind::kView) && container.as<ViewNode>().view == ViewKind::kKeys)

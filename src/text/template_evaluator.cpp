@@ -21,7 +21,7 @@ Evaluator::Evaluator(Machine& m, const Template& source, Output& output)
     : m_(m),
       template_(source),
       output_(output),
-      frame_(new ActivationNode(m.heap(), source.num_slots)) {}
+      frame_(make_node<ActivationNode>(m.heap(), source.num_slots)) {}
 
 Value& Evaluator::slot(VariableRef ref) {
   ActivationNode* activation = frame_.get();

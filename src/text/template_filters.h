@@ -52,6 +52,13 @@ class AttributePath {
 // A string in lower case, other values as they are.
 Value ignore_case(Machine& m, const Value& value);
 
+// The first place of `wanted` from `from` on, or npos, in time linear in both (a naive search takes
+// the product for hostile texts).
+size_t find_text(std::string_view all, std::string_view wanted, size_t from = 0);
+// The last place where `wanted` begins at `last` or before, or npos; the work is counted.
+size_t rfind_text(Machine& m, std::string_view all, std::string_view wanted,
+                  size_t last = std::string_view::npos);
+
 // Python's string methods that filters share (template_strings.cpp).
 Value strip_text(Machine& m, const Value& text, const Value* chars, bool left, bool right);
 Value replace_text(Machine& m, const Value& text, const Value& old, const Value& fresh,

@@ -19,7 +19,7 @@ Value range(Machine& m, const Bound& args) {
   }
   const auto [start, stop, step] = numbers;
   if (step == 0) m.fail("the step of range is 0");
-  Ref<RangeNode> node(new RangeNode(m.heap()));
+  Ref<RangeNode> node = make_node<RangeNode>(m.heap());
   node->start = start;
   node->stop = stop;
   node->step = step;
@@ -91,13 +91,13 @@ Value strftime_now(Machine& m, const Bound& args) {
 Value cycler(Machine& m, const Bound& args) {
   if (!args.all->named.empty()) m.fail("cycler takes no named arguments");
   if (args.all->positional.empty()) m.fail("cycler needs at least one item");
-  Ref<CyclerNode> node(new CyclerNode(m.heap()));
+  Ref<CyclerNode> node = make_node<CyclerNode>(m.heap());
   for (const Value& item : args.all->positional) node->push(item);
   return Value::object(Kind::kCycler, std::move(node));
 }
 
 Value joiner(Machine& m, const Bound& args) {
-  Ref<JoinerNode> node(new JoinerNode(m.heap()));
+  Ref<JoinerNode> node = make_node<JoinerNode>(m.heap());
   node->separator = args.has(0) ? args[0] : Value::string(", ", Origin::kTemplate, true);
   return Value::object(Kind::kJoiner, std::move(node));
 }

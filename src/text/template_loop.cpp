@@ -71,7 +71,7 @@ Value loop_attribute(Machine& m, const Value& value, std::string_view name) {
   if (name == "depth") return Value::integer(1);
   if (name == "depth0") return Value::integer(0);
   if (name != "cycle" && name != "changed") return Value();
-  Ref<MethodNode> node(new MethodNode(m.heap()));
+  Ref<MethodNode> node = make_node<MethodNode>(m.heap());
   node->self = value;
   node->method = *find_method(value, name);
   return Value::object(Kind::kMethod, std::move(node));

@@ -94,12 +94,12 @@ Value Machine::from_json(const base::Json& json, Origin origin, int depth) {
     case base::Json::value_t::number_float:
       return Value::real(json.get<double>()).with_origin(origin);
     case base::Json::value_t::array: {
-      Ref<ListNode> node(new ListNode(context_heap_));
+      Ref<ListNode> node = make_node<ListNode>(context_heap_);
       for (const base::Json& item : json) node->push(from_json(item, origin, depth + 1));
       return Value::object(Kind::kList, std::move(node)).with_origin(origin);
     }
     case base::Json::value_t::object: {
-      Ref<DictNode> node(new DictNode(context_heap_));
+      Ref<DictNode> node = make_node<DictNode>(context_heap_);
       for (const auto& [name, value] : json.items())
         node->push(Value::string(name, origin, is_ascii(name)),
                    from_json(value, origin, depth + 1));
@@ -146,7 +146,7 @@ Value Machine::dict(Ref<DictNode> node, Kind kind) {
 }
 
 Value Machine::generator(Ref<ListNode> items) {
-  Ref<GeneratorNode> node(new GeneratorNode(heap_));
+  Ref<GeneratorNode> node = make_node<GeneratorNode>(heap_);
   check_depth(*items);
   node->charge(items->items.capacity() * sizeof(Value));
   node->items = std::move(items->items);
@@ -155,7 +155,7 @@ Value Machine::generator(Ref<ListNode> items) {
 }
 
 Value Machine::make_namespace(Value attributes) {
-  Ref<NamespaceNode> node(new NamespaceNode(heap_));
+  Ref<NamespaceNode> node = make_node<NamespaceNode>(heap_);
   node->attributes = std::move(attributes);
   node->charge(sizeof(Ref<NamespaceNode>) * 2);
   namespaces_.push_back(node);

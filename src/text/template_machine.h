@@ -79,8 +79,8 @@ class Machine {
   Value dict(Ref<DictNode> node, Kind kind = Kind::kDict);
   Value generator(Ref<ListNode> items);
   Value make_namespace(Value attributes);
-  Ref<ListNode> new_list() { return Ref<ListNode>(new ListNode(heap_)); }
-  Ref<DictNode> new_dict() { return Ref<DictNode>(new DictNode(heap_)); }
+  Ref<ListNode> new_list() { return make_node<ListNode>(heap_); }
+  Ref<DictNode> new_dict() { return make_node<DictNode>(heap_); }
 
   // Depth of the interpreter's recursion.
   struct Deeper {

@@ -23,7 +23,7 @@ struct Method {
 };
 
 Value make_view(Machine& m, const Value& dict, ViewKind kind) {
-  Ref<ViewNode> node(new ViewNode(m.heap()));
+  Ref<ViewNode> node = make_node<ViewNode>(m.heap());
   node->dict = dict;
   node->view = kind;
   node->depth = static_cast<uint16_t>(dict.node()->depth + 1);

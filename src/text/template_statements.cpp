@@ -194,7 +194,7 @@ Evaluator::Flow Evaluator::run_for(const Stmt& stmt) {
   const Value items = eval(*stmt.exprs[0]);
   m_.at(stmt.offset);
   ItemSource source(*this, stmt, items);
-  Ref<LoopNode> loop(new LoopNode(m_.heap()));
+  Ref<LoopNode> loop = make_node<LoopNode>(m_.heap());
   loop->source = &source;
   // However the loop ends, what refers to it must not refer to the source any more.
   struct End {
@@ -265,7 +265,7 @@ void Evaluator::run_call_block(const Stmt& stmt) {
 }
 
 Value Evaluator::make_macro(const Stmt& stmt) {
-  Ref<MacroNode> node(new MacroNode(m_.heap()));
+  Ref<MacroNode> node = make_node<MacroNode>(m_.heap());
   node->stmt = &stmt;
   node->scope = frame_;
   node->depth = 1;
@@ -326,7 +326,7 @@ Value Evaluator::call_macro(const MacroNode& macro, CallArgs args) {
   if (m_.macro_depth >= m_.options().budget.max_depth)
     m_.exhausted("macro calls inside each other", m_.options().budget.max_depth);
   ++m_.macro_depth;
-  Ref<ActivationNode> activation(new ActivationNode(m_.heap(), function.num_slots));
+  Ref<ActivationNode> activation = make_node<ActivationNode>(m_.heap(), function.num_slots);
   activation->outer = macro.scope;
   Ref<ActivationNode> outer_frame = std::exchange(frame_, std::move(activation));
   TextBuilder buffer(m_.heap());

@@ -106,7 +106,7 @@ Value split(Machine& m, const Value& self, const Bound& args) {
   const std::string_view all = self.text(), wanted = separator->text();
   Ref<ListNode> out = m.new_list();
   size_t at = 0;
-  for (size_t found; limit != 0 && (found = all.find(wanted, at)) != std::string_view::npos;
+  for (size_t found; limit != 0 && (found = find_text(all, wanted, at)) != std::string_view::npos;
        --limit) {
     m.step();
     out->push(self.substring(at, found - at));
@@ -129,7 +129,7 @@ Value rsplit(Machine& m, const Value& self, const Bound& args) {
     const std::string_view all = self.text(), wanted = separator->text();
     size_t end = all.size();
     for (; limit != 0 && end >= wanted.size(); --limit) {
-      const size_t found = all.rfind(wanted, end - wanted.size());
+      const size_t found = rfind_text(m, all, wanted, end - wanted.size());
       if (found == std::string_view::npos) break;
       m.step();
       const size_t begin = found + wanted.size();
@@ -151,7 +151,8 @@ Value make_partition(Machine& m, const Value& self, const Bound& args, bool last
   if (separator.text().empty()) m.fail("split by an empty string");
   const std::string_view all = self.text();
   m.work(all.size());
-  const size_t found = last ? all.rfind(separator.text()) : all.find(separator.text());
+  const size_t found =
+      last ? rfind_text(m, all, separator.text()) : find_text(all, separator.text());
   Ref<ListNode> out = m.new_list();
   const Value empty = Value::string("", Origin::kTemplate, true);
   if (found == std::string_view::npos) {
@@ -200,7 +201,7 @@ int64_t find_in(Machine& m, const Value& self, const Bound& args, bool last) {
   if (part.reversed) return -1;
   const std::string_view all = part.text.text();
   m.work(all.size());
-  const size_t found = last ? all.rfind(wanted.text()) : all.find(wanted.text());
+  const size_t found = last ? rfind_text(m, all, wanted.text()) : find_text(all, wanted.text());
   if (found == std::string_view::npos) return -1;
   return part.start + static_cast<int64_t>(count_code_points(all.substr(0, found)));
 }
@@ -229,7 +230,7 @@ Value count(Machine& m, const Value& self, const Bound& args) {
   if (part.reversed) return Value::integer(0);
   if (wanted.text().empty()) return Value::integer(length(m, part.text) + 1);
   int64_t found = 0;
-  for (size_t at = 0; (at = all.find(wanted.text(), at)) != std::string_view::npos;
+  for (size_t at = 0; (at = find_text(all, wanted.text(), at)) != std::string_view::npos;
        at += wanted.text().size())
     ++found;
   return Value::integer(found);

@@ -1,5 +1,7 @@
 // Python's operations on strings that filters and methods share. Each keeps the provenance of every
 // byte.
+#include <string.h>  // memmem
+
 #include <algorithm>
 
 #include "text/template_filters.h"
@@ -8,6 +10,25 @@
 #include "text/unicode.h"
 
 namespace tulou::text::jinja {
+
+size_t find_text(std::string_view all, std::string_view wanted, size_t from) {
+  if (from > all.size()) return std::string_view::npos;
+  if (wanted.empty()) return from;
+  const void* found = memmem(all.data() + from, all.size() - from, wanted.data(), wanted.size());
+  if (found == nullptr) return std::string_view::npos;
+  return static_cast<size_t>(static_cast<const char*>(found) - all.data());
+}
+
+size_t rfind_text(Machine& m, std::string_view all, std::string_view wanted, size_t last) {
+  if (wanted.size() > all.size()) return std::string_view::npos;
+  for (size_t at = std::min(last, all.size() - wanted.size()) + 1; at-- > 0;) {
+    size_t equal = 0;
+    while (equal < wanted.size() && all[at + equal] == wanted[equal]) ++equal;
+    if (equal == wanted.size()) return at;
+    if (equal > 32) m.work(equal);
+  }
+  return std::string_view::npos;
+}
 
 Value strip_text(Machine& m, const Value& text, const Value* chars, bool left, bool right) {
   const std::string_view all = text.text();
@@ -52,14 +73,14 @@ Value replace_text(Machine& m, const Value& text, const Value& old, const Value&
     out.append(text.substring(at, all.size() - at));
     return out.finish();
   }
-  size_t found = all.find(wanted);
+  size_t found = find_text(all, wanted);
   if (found == std::string_view::npos || count == 0) return text;
   for (; found != std::string_view::npos && count > 0; --count) {
     m.work(fresh.text().size());
     out.append(text.substring(at, found - at));
     out.append(fresh);
     at = found + wanted.size();
-    found = all.find(wanted, at);
+    found = find_text(all, wanted, at);
   }
   out.append(text.substring(at, all.size() - at));
   return out.finish();

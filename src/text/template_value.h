@@ -114,6 +114,11 @@ class Ref {
   T* node_ = nullptr;
 };
 
+template <typename T, typename... Args>
+Ref<T> make_node(Args&&... args) {
+  return Ref<T>(new T(std::forward<Args>(args)...));
+}
+
 // The provenance of a string's bytes.
 enum class Origin : uint8_t { kTemplate, kData, kMixed };
 
@@ -311,7 +316,7 @@ struct MethodNode : Node {
 // Builds a string piece by piece, keeping provenance, within the heap's limit.
 class TextBuilder {
  public:
-  explicit TextBuilder(Heap& heap) : node_(new TextNode(heap, sizeof(TextNode))) {}
+  explicit TextBuilder(Heap& heap) : node_(make_node<TextNode>(heap, sizeof(TextNode))) {}
 
   void append(std::string_view text, bool from_data);
   void append(const Value& string) {

@@ -1,4 +1,7 @@
-"""Chat templates as the reference renders them: Jinja2's immutable sandbox, set up as Hugging Face's libraries do."""
+"""Chat templates as the reference renders them.
+
+Jinja2's immutable sandbox, set up as Hugging Face's libraries do.
+"""
 
 import json
 from datetime import datetime
@@ -49,7 +52,9 @@ class Namespace(jinja2.utils.Namespace):
 
 
 def tojson(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    return json.dumps(
+        value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
+    )
 
 
 def raise_exception(message):
@@ -77,7 +82,12 @@ def render(source, context):
     try:
         if source not in COMPILED:
             COMPILED[source] = ENVIRONMENT.from_string(source)
-        variables = {"messages": [], "tools": None, "documents": None, "add_generation_prompt": False}
+        variables = {
+            "messages": [],
+            "tools": None,
+            "documents": None,
+            "add_generation_prompt": False,
+        }
         variables.update(context)
         return COMPILED[source].render(**variables)
     except Exception:  # every failure counts, whatever its type
