@@ -25,14 +25,15 @@ using base::Error;
 
 std::string shown(std::string_view text) { return "\"" + base::printable(text) + "\""; }
 
-void check_added_token(const TokenizerData& data, const AddedToken& token) {
+// `max_id`: ids of added tokens follow those of the vocabulary, or lie among them.
+void check_added_token(const TokenizerData& data, const AddedToken& token, size_t max_id) {
   if (token.content.empty() || token.content.size() > kMaxAddedTokenBytes)
     corrupt(data, "added token " + base::to_text(token.id) + " has " +
                       base::to_text(token.content.size()) + " bytes, allowed are 1 to " +
                       base::to_text(kMaxAddedTokenBytes));
-  if (token.id < 0 || static_cast<size_t>(token.id) >= kMaxTokens)
+  if (token.id < 0 || static_cast<size_t>(token.id) > max_id)
     corrupt(data, "added token " + shown(token.content) + " has the id " + base::to_text(token.id) +
-                      ", allowed are 0 to " + base::to_text(kMaxTokens - 1));
+                      ", allowed are 0 to " + base::to_text(max_id));
   if (base::find_invalid_utf8(token.content))
     corrupt(data, "added token " + base::to_text(token.id) + " is not UTF-8");
   if (token.single_word)
@@ -49,9 +50,10 @@ void merge_added_tokens(TokenizerData& data) {
   if (data.added.size() > kMaxAddedTokens)
     corrupt(data, base::to_text(data.added.size()) + " added tokens, allowed are " +
                       base::to_text(kMaxAddedTokens));
+  const size_t max_id = std::min(kMaxTokens, data.tokens.size() + kMaxAddedTokens) - 1;
   std::unordered_set<int32_t> ids;
   for (const AddedToken& token : data.added) {
-    check_added_token(data, token);
+    check_added_token(data, token, max_id);
     if (!ids.insert(token.id).second)
       corrupt(data, "two added tokens have the id " + base::to_text(token.id));
     const auto id = static_cast<size_t>(token.id);

@@ -2,6 +2,7 @@
 // ones as values that are compared with what this program implements.
 #include <simdjson.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/error.h"
@@ -135,13 +136,15 @@ class Reader {
 
   void read_vocabulary(od::object vocabulary) {
     data_.tokens.reserve(size_ / 64, size_ / 8);
+    // Ids have few gaps, and a token takes some bytes: a small file cannot ask for a large table.
+    const size_t max_tokens = std::min(kMaxTokens, size_);
     for (auto entry : vocabulary) {
       auto field = check(std::move(entry));
       const std::string_view text = check(field.unescaped_key());
       const uint64_t id = check(field.value().get_uint64());
-      if (id >= kMaxTokens)
+      if (id >= max_tokens)
         corrupt("token " + base::to_text(id) + ", allowed are 0 to " +
-                base::to_text(kMaxTokens - 1));
+                base::to_text(max_tokens - 1));
       if (text.empty()) continue;  // byte pair merging never makes it
       if (id < data_.tokens.size() && !data_.tokens[id].empty())
         corrupt("two tokens have the id " + base::to_text(id));

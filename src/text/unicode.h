@@ -31,7 +31,8 @@ int column_width(uint32_t code_point);
 // Hugging Face tokenizers does: a tokenizer needs its results, not the newest ones.
 enum class NfcVersion { kUnicode15, kUnicode9 };
 
-// The text in Normalization Form C: `text` itself if it is that already, else a view of `storage`.
+// The text in Normalization Form C: `text` itself if a quick check tells that it is that already,
+// else a view of `storage`.
 // Bytes that are not UTF-8 are kept as they are and separate what stands beside them.
 std::string_view to_nfc(std::string_view text, std::string& storage,
                         NfcVersion version = NfcVersion::kUnicode15);

@@ -3,10 +3,10 @@
 
 usage: speed.py --bench PATH --work DIR [--seconds S] [--output FILE]
 PATH: tokenizer_bench of a release build (build/release/src/text). DIR: as for compare.py.
-Texts: the Debian handbook in English, French and Arabic (the package is downloaded with apt-get and
-unpacked below DIR, not installed), Python's standard library as code. Each is cut into pieces of
-about 4 kB. Hugging Face's fastest call is used (encode_batch_fast), on one core as ours. Both are measured in
-processor time.
+Texts: the Debian handbook in English, French, Arabic and Chinese (the package is downloaded with
+apt-get and unpacked below DIR, not installed), Python's standard library as code. Each is cut into
+pieces of about 4 kB. Hugging Face's fastest call is used (encode_batch_fast), on one core as ours.
+Both are measured in processor time.
 """
 import argparse
 import glob
