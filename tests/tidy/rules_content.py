@@ -38,7 +38,8 @@ def _matches(code, patterns):
 def _is_owned(line):
     """`new` that a smart pointer takes at once (private constructors), and deleted functions."""
     return bool(re.search(r"(_ptr|\bRef)<[^;]*[({]\s*new\b", line)
-                or re.search(r"^\s*(: )?\w+_\(new \w+Node\(", line) or re.search(r"=\s*delete\b", line)
+                or re.search(r"^\s*(: )?\w+_\(new \w+Node\(", line)
+                or re.search(r"=\s*delete\b", line)
                 or re.search(r"\boperator\s+(new|delete)\b", line))
 
 

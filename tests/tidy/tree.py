@@ -43,11 +43,25 @@ ALLOWED = {
     ("src/base/assert.cpp", "abort"): "what an assertion does",
     ("src/base/file.cpp", "_exit"): "the only safe end of a signal handler",
     ("src/cli/interrupt.cpp", "_exit"): "the only safe end of a signal handler",
+    ("fuzz/tokenizer_encode.cpp", "abort"): "how a fuzz target reports a finding",
     ("src/cli/line_reader.cpp", "setlocale"): "libedit needs LC_CTYPE; numbers stay as they are",
     ("src/cli/answer_options.cpp", "random_device"): "a new seed where none is given",
     ("src/text/template_value.h", "new"): "the counted reference of the template interpreter",
     ("src/text/template_value.h", "delete"): "the counted reference of the template interpreter",
     ("src/base/catalogue.cpp", "catalogue"): "one table of messages, however long",
+}
+
+# Sources without a test beside them, and the tests that do run them.
+TESTED_ELSEWHERE = {
+    "src/model/families/": "tests/golden has a checkpoint of each family; model_test reads them",
+    "src/model/load_weights.cpp": "model_test: missing, extra and misshapen tensors",
+    "src/model/weight_reader.cpp": "model_test: missing, extra and misshapen tensors",
+    "src/model/batch.cpp": "tests/golden: batches, splits and prefixes",
+    "src/nn/attention.cpp": "tests/golden: the output of each part of each layer",
+    "src/nn/gated_delta_net.cpp": "tests/golden: the output of each part, recurrent states",
+    "src/nn/mlp.cpp": "tests/golden: the output of each part of each layer",
+    "src/nn/norm.cpp": "tests/golden: the output of each part of each layer",
+    "src/engine/scheduler.cpp": "engine_test: batches, the bound of the queue, cancelled streams",
 }
 
 SCRIPTS = (".py", ".sh")
