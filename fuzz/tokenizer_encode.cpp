@@ -1,4 +1,5 @@
 // Text to ids and back, for each pre-tokenizer, on a small vocabulary with all 256 bytes.
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,9 +28,9 @@ Tokenizer make(text::PreTokenizer kind) {
   data.nfc = text::uses_nfc(kind);
   for (uint32_t byte = 0; byte < 256; ++byte)
     data.tokens.set(byte, text::byte_level_character(static_cast<uint8_t>(byte)));
-  for (const char* merge : {"a b", "i n", "t h", "th e", "a a", "aa aa", "in t", "e r", "o n",
-                            "\xC4\xA0 t", "\xC4\xA0t he", "\xC4\xA0 \xC4\xA0", "\xC4\x8A \xC4\x8A",
-                            "\xC3\x83 \xC2\xA9", "\xC3\x99 \xC4\xA8"}) {
+  for (const char* merge : {"a b", "i n", "t h", "th e", "h e", "a a", "aa aa", "in t", "e r",
+                            "o n", "\xC4\xA0 t", "\xC4\xA0t he", "\xC4\xA0 \xC4\xA0",
+                            "\xC4\x8A \xC4\x8A", "\xC3\x83 \xC2\xA9", "\xC3\x99 \xC4\xA8"}) {
     std::string joined = merge;
     data.merges.push_back(joined);
     joined.erase(joined.find(' '), 1);
@@ -64,6 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using enum text::PreTokenizer;
   static const Tokenizer tokenizers[] = {make(kGpt2), make(kSmolLM), make(kQwen2), make(kQwen35)};
   if (size < 2) return 0;
+  size = std::min(size, size_t{1024});  // longer texts take longer and show nothing new
   const Tokenizer& tokenizer = tokenizers[data[0] % 4];
   const size_t cut = data[1];
   const std::string_view text(reinterpret_cast<const char*>(data + 2), size - 2);
