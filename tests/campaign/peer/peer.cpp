@@ -1,9 +1,8 @@
 // The peer of the campaigns: llama.cpp's shared libraries behind their C interface, which reads
 // token ids and writes logits, or times a prompt and decoding. Built by setup.sh.
 //   peer logits LIBRARIES MODEL IDS.txt OUT.f32 CPU|auto     raw float32 rows
-//   peer speed LIBRARIES MODEL CPU|auto THREADS < commands   reads lines "prefill N" or "decode N"
-//                                                            and answers each with tokens per
-//                                                            second
+//   peer speed LIBRARIES MODEL CPU|auto THREADS     reads lines "PROMPT ANSWER", numbers of tokens,
+//     and answers each with the tokens per second of both
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -97,27 +96,29 @@ int answer_speed(llama_model* model, int threads) {
   if (context == nullptr) return fail("no context");
   const int32_t vocabulary = llama_vocab_n_tokens(llama_model_get_vocab(model));
   uint32_t state = 1;
-  const auto any_token = [&] {
-    state = state * 1664525u + 1013904223u;
-    return static_cast<llama_token>((state >> 8) % static_cast<uint32_t>(vocabulary - 64));
-  };
-  std::string what;
-  for (int count = 0; std::cin >> what >> count;) {
-    llama_memory_clear(llama_get_memory(context), true);
-    std::vector<llama_token> prompt(static_cast<size_t>(what == "prefill" ? count : 1));
-    for (llama_token& token : prompt) token = any_token();
-    double begin = now();
-    if (!decode(context, prompt)) return fail("llama_decode failed");
-    llama_synchronize(context);
-    if (what == "decode") {
-      begin = now();
-      for (int i = 0; i < count; ++i) {
-        std::vector<llama_token> one = {any_token()};
-        if (!decode(context, one)) return fail("llama_decode failed");
-        llama_synchronize(context);
-      }
+  const auto any_tokens = [&](int count) {
+    std::vector<llama_token> tokens(static_cast<size_t>(count));
+    for (llama_token& token : tokens) {
+      state = state * 1664525u + 1013904223u;
+      token = static_cast<llama_token>((state >> 8) % static_cast<uint32_t>(vocabulary - 64));
     }
-    std::cout << count / (now() - begin) << std::endl;
+    return tokens;
+  };
+  const auto timed = [&](int count, int at_once) {
+    const double begin = now();
+    for (int i = 0; i < count; i += at_once) {
+      std::vector<llama_token> tokens = any_tokens(at_once);
+      if (!decode(context, tokens)) return 0.0;
+      llama_synchronize(context);
+    }
+    return count / (now() - begin);
+  };
+  for (int prompt = 0, answer = 0; std::cin >> prompt >> answer;) {
+    llama_memory_clear(llama_get_memory(context), true);
+    const double prefill = timed(prompt, prompt);
+    const double decoding = timed(answer, 1);
+    if (prefill == 0 || decoding == 0) return fail("llama_decode failed");
+    std::cout << prefill << " " << decoding << std::endl;
   }
   return 0;
 }
