@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the targets that read files: safetensors, safetensors_index, gguf, config, ids_json, npy.
+"""Writes the seeds of the targets that read files.
 
-usage: make_file_seeds.py [CORPUS]      needs only Python. Right files of every kind, and each way of being wrong that
-has broken a reader somewhere: counts at 2^31 and beyond, overlaps, holes, duplicates, wrong types.
+usage: make_file_seeds.py [CORPUS]      needs only Python
+
+The targets are safetensors, safetensors_index, gguf, config, ids_json and npy. Their seeds are
+right files of every kind, and each way of being wrong that has broken a reader somewhere: counts at
+2^31 and beyond, overlaps, holes, duplicates, wrong types.
 """
 
 import json
@@ -20,29 +23,46 @@ def safetensors(header: str, data: bytes) -> bytes:
 
 
 def entry(name: str, dtype: str, shape: list, begin: int, end: int) -> str:
-    return f'"{name}":{{"dtype":"{dtype}","shape":{json.dumps(shape)},"data_offsets":[{begin},{end}]}}'
+    return (
+        f'"{name}":{{"dtype":"{dtype}","shape":{json.dumps(shape)},"data_offsets":[{begin},{end}]}}'
+    )
 
 
 def safetensors_seeds() -> dict:
-    a, b = entry("model.embed_tokens.weight", "BF16", [2, 3], 0, 12), entry("lm_head.weight", "F32", [1, 2], 12, 20)
+    a, b = entry("model.embed_tokens.weight", "BF16", [2, 3], 0, 12), entry(
+        "lm_head.weight", "F32", [1, 2], 12, 20
+    )
     data = bytes(range(20))
     seeds = {
         "two": safetensors("{" + a + "," + b + "}", data),
         "metadata": safetensors('{"__metadata__":{"format":"pt"},' + a + "," + b + "}", data),
         "reversed": safetensors("{" + b + "," + a + "}", data),
         "none": safetensors("{}", b""),
-        "escapes": safetensors('{"\\u00e9\\n\\ud83d\\ude00":' + a.split(":", 1)[1] + "}", data[:12]),
+        "escapes": safetensors(
+            '{"\\u00e9\\n\\ud83d\\ude00":' + a.split(":", 1)[1] + "}", data[:12]
+        ),
         "overlap": safetensors("{" + a + "," + entry("x", "U8", [10], 2, 12) + "}", data[:12]),
         "hole": safetensors("{" + a + "," + entry("x", "U8", [4], 16, 20) + "}", data),
         "duplicate": safetensors("{" + a + "," + a + "}", data),
-        "empty_alias": safetensors("{" + entry("x", "F32", [0], 0, 0) + "," + entry("y", "F32", [0], 0, 0) + "}", b""),
-        "conv": safetensors("{" + entry("patch_embed.proj.weight", "F16", [2, 3, 2, 2, 2], 0, 96) + "}", bytes(96)),
-        "fp8": safetensors("{" + entry("w", "F8_E4M3", [4], 0, 4) + "," + entry("s", "F64", [], 4, 12) + "}", bytes(12)),
-        "many": safetensors("{" + ",".join(entry(f"t{i}", "I8", [1], i, i + 1) for i in range(40)) + "}", bytes(40)),
+        "empty_alias": safetensors(
+            "{" + entry("x", "F32", [0], 0, 0) + "," + entry("y", "F32", [0], 0, 0) + "}", b""
+        ),
+        "conv": safetensors(
+            "{" + entry("patch_embed.proj.weight", "F16", [2, 3, 2, 2, 2], 0, 96) + "}", bytes(96)
+        ),
+        "fp8": safetensors(
+            "{" + entry("w", "F8_E4M3", [4], 0, 4) + "," + entry("s", "F64", [], 4, 12) + "}",
+            bytes(12),
+        ),
+        "many": safetensors(
+            "{" + ",".join(entry(f"t{i}", "I8", [1], i, i + 1) for i in range(40)) + "}", bytes(40)
+        ),
         "truncated": safetensors("{" + a + "}", b"")[:40],
     }
     for i, count in enumerate(COUNTS):
-        seeds[f"count{i}"] = safetensors("{" + entry("x", "F32", [count, 4], 0, count) + "}", bytes(16))
+        seeds[f"count{i}"] = safetensors(
+            "{" + entry("x", "F32", [count, 4], 0, count) + "}", bytes(16)
+        )
         seeds[f"header{i}"] = struct.pack("<Q", count) + b"{}"
     return seeds
 
@@ -52,13 +72,19 @@ def index_seeds() -> dict:
         return json.dumps({**more, "weight_map": weight_map}).encode()
 
     return {
-        "two": index({"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"},
-                     metadata={"total_size": 20}),
+        "two": index(
+            {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"},
+            metadata={"total_size": 20},
+        ),
         "none": index({}),
-        "parent": index({"a": "../secret"}), "slash": index({"a": "/etc/passwd"}), "nul": index({"a": "x\0y"}),
+        "parent": index({"a": "../secret"}),
+        "slash": index({"a": "/etc/passwd"}),
+        "nul": index({"a": "x\0y"}),
         "escapes": index({"\u00e9\n": "\u00e9.safetensors"}),
         "duplicate": b'{"weight_map":{"a":"x","a":"y"}}',
-        "number": index({"a": 1}), "list": b'{"weight_map":[]}', "no_map": b"{}",
+        "number": index({"a": 1}),
+        "list": b'{"weight_map":[]}',
+        "no_map": b"{}",
         "many": index({f"t{i}": f"s{i % 7}.safetensors" for i in range(60)}),
     }
 
@@ -72,15 +98,24 @@ def key(name: str, kind: int, value: bytes) -> bytes:
 
 
 def array(kind: int, items: list) -> bytes:
-    packed = b"".join(text(i) if kind == 8 else struct.pack("<" + "BbHhIif?__QqdQ"[kind], i) for i in items)
+    packed = b"".join(
+        text(i) if kind == 8 else struct.pack("<" + "BbHhIif?__QqdQ"[kind], i) for i in items
+    )
     return struct.pack("<IQ", kind, len(items)) + packed
 
 
 def tensor(name: str, dims: list, kind: int, offset: int) -> bytes:
-    return text(name) + struct.pack("<I", len(dims)) + struct.pack(f"<{len(dims)}Q", *dims) + struct.pack("<IQ", kind, offset)
+    return (
+        text(name)
+        + struct.pack("<I", len(dims))
+        + struct.pack(f"<{len(dims)}Q", *dims)
+        + struct.pack("<IQ", kind, offset)
+    )
 
 
-def gguf(keys: list, tensors: list, data: bytes = b"", version: int = 3, counts: tuple = None) -> bytes:
+def gguf(
+    keys: list, tensors: list, data: bytes = b"", version: int = 3, counts: tuple = None
+) -> bytes:
     counts = counts or (len(tensors), len(keys))
     header = b"GGUF" + struct.pack("<IQQ", version, *counts) + b"".join(keys) + b"".join(tensors)
     return header + b"\0" * (-len(header) % 32) + data
@@ -88,7 +123,10 @@ def gguf(keys: list, tensors: list, data: bytes = b"", version: int = 3, counts:
 
 def gguf_seeds() -> dict:
     arch = key("general.architecture", 8, text("qwen35"))
-    scalars = [arch] + [key(f"k{i}", i, struct.pack("<" + "BbHhIif?__Qqd"[i], 1)) for i in (0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12)]
+    scalars = [arch] + [
+        key(f"k{i}", i, struct.pack("<" + "BbHhIif?__Qqd"[i], 1))
+        for i in (0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12)
+    ]
     arrays = [key(f"a{i}", 9, array(i, [1, 0, 1])) for i in (0, 1, 2, 3, 4, 5, 6, 7, 10, 11, 12)]
     words = key("tokenizer.ggml.tokens", 9, array(8, ["a", "", "\u0120the", "<|im_end|>"]))
     sizes = {0: 4, 1: 2, 2: 18, 8: 34, 12: 144, 16: 66, 30: 2, 39: 17}
@@ -101,12 +139,24 @@ def gguf_seeds() -> dict:
         "version2": gguf([arch], [tensor("w", [4], 0, 0)], bytes(16), version=2),
         "version1": gguf([arch], [], version=1),
         "big_endian": b"GGUF" + struct.pack(">IQQ", 3, 0, 0),
-        "aligned64": gguf([key("general.alignment", 4, struct.pack("<I", 64))], [tensor("w", [2], 0, 64)], bytes(128)),
+        "aligned64": gguf(
+            [key("general.alignment", 4, struct.pack("<I", 64))],
+            [tensor("w", [2], 0, 64)],
+            bytes(128),
+        ),
         "overlap": gguf([], [tensor("a", [16], 0, 0), tensor("b", [4], 0, 32)], bytes(64)),
-        "duplicate": gguf([arch, arch], [tensor("a", [4], 0, 0), tensor("a", [4], 0, 32)], bytes(64)),
+        "duplicate": gguf(
+            [arch, arch], [tensor("a", [4], 0, 0), tensor("a", [4], 0, 32)], bytes(64)
+        ),
         "nested": gguf([key("n", 9, struct.pack("<IQIQ", 9, 1, 4, 0))], []),
-        "split": gguf([key("split.no", 2, b"\0\0"), key("split.count", 2, b"\2\0"),
-                       key("split.tensors.count", 5, struct.pack("<i", 2))], []),
+        "split": gguf(
+            [
+                key("split.no", 2, b"\0\0"),
+                key("split.count", 2, b"\2\0"),
+                key("split.tensors.count", 5, struct.pack("<i", 2)),
+            ],
+            [],
+        ),
     }
     for i, count in enumerate(COUNTS):
         seeds[f"keys{i}"] = gguf([arch], [], counts=(0, count))
@@ -120,22 +170,52 @@ def gguf_seeds() -> dict:
 
 def config_seeds() -> dict:
     layer_types = ["linear_attention", "linear_attention", "linear_attention", "full_attention"]
-    text_config = {"model_type": "qwen3_5_text", "hidden_size": 64, "layer_types": layer_types, "rms_norm_eps": 1e-6,
-                   "rope_parameters": {"rope_type": "yarn", "factor": 4.0, "mrope_section": [11, 11, 10]}}
+    text_config = {
+        "model_type": "qwen3_5_text",
+        "hidden_size": 64,
+        "layer_types": layer_types,
+        "rms_norm_eps": 1e-6,
+        "rope_parameters": {"rope_type": "yarn", "factor": 4.0, "mrope_section": [11, 11, 10]},
+    }
     return {
-        "nested": json.dumps({"architectures": ["Qwen3_5ForConditionalGeneration"], "text_config": text_config,
-                              "tie_word_embeddings": True}).encode(),
-        "flat": json.dumps({"model_type": "qwen3", "head_dim": 128, "rope_scaling": None, "vocab_size": 1e6}).encode(),
-        "numbers": b'{"a":-1,"b":18446744073709551615,"c":1e400,"d":-0.0,"e":1.5,"f":9223372036854775808}',
+        "nested": json.dumps(
+            {
+                "architectures": ["Qwen3_5ForConditionalGeneration"],
+                "text_config": text_config,
+                "tie_word_embeddings": True,
+            }
+        ).encode(),
+        "flat": json.dumps(
+            {"model_type": "qwen3", "head_dim": 128, "rope_scaling": None, "vocab_size": 1e6}
+        ).encode(),
+        "numbers": b'{"a":-1,"b":18446744073709551615,"c":1e400,"d":-0.0,"e":1.5}',
         "deep": b'{"a":' + b"[" * 70 + b"]" * 70 + b"}",
-        "duplicate": b'{"a":1,"a":2}', "scalar": b"true", "text": '{"\u00e9":"\\ud83d\\ude00\\u0000"}'.encode(),
-        "fp8": json.dumps({"quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]}}).encode(),
+        "duplicate": b'{"a":1,"a":2}',
+        "scalar": b"true",
+        "text": '{"\u00e9":"\\ud83d\\ude00\\u0000"}'.encode(),
+        "fp8": json.dumps(
+            {"quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]}}
+        ).encode(),
     }
 
 
 def ids_seeds() -> dict:
-    texts = ["[]", "[1,2,3]", "[[1,2],[3]]", "[[],[5]]", " [ 2147483647 ]\n", "[2147483648]", "[-1]", "[1,[2]]", "[1.0]",
-             "{}", "[[[1]]]", "[1,]", "[\"a\"]", "[" + ",".join(map(str, range(200))) + "]"]
+    texts = [
+        "[]",
+        "[1,2,3]",
+        "[[1,2],[3]]",
+        "[[],[5]]",
+        " [ 2147483647 ]\n",
+        "[2147483648]",
+        "[-1]",
+        "[1,[2]]",
+        "[1.0]",
+        "{}",
+        "[[[1]]]",
+        "[1,]",
+        '["a"]',
+        "[" + ",".join(map(str, range(200))) + "]",
+    ]
     return {f"ids{i}": t.encode() for i, t in enumerate(texts)}
 
 
@@ -146,17 +226,28 @@ def npy_seeds() -> dict:
 
     good = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"
     return {
-        "matrix": npy(good, bytes(24)), "vector": npy(good.replace("(2, 3)", "(6,)"), bytes(24)),
-        "version2": npy(good, bytes(24), 2), "version3": npy(good, bytes(24), 3), "none": npy(good.replace("2", "0"), b""),
-        "double": npy(good.replace("f4", "f8"), bytes(48)), "fortran": npy(good.replace("False", "True"), bytes(24)),
-        "huge": npy(good.replace("2", str(1 << 62)), bytes(24)), "short": npy(good, bytes(20)), "empty": b"",
+        "matrix": npy(good, bytes(24)),
+        "vector": npy(good.replace("(2, 3)", "(6,)"), bytes(24)),
+        "version2": npy(good, bytes(24), 2),
+        "version3": npy(good, bytes(24), 3),
+        "none": npy(good.replace("2", "0"), b""),
+        "double": npy(good.replace("f4", "f8"), bytes(48)),
+        "fortran": npy(good.replace("False", "True"), bytes(24)),
+        "huge": npy(good.replace("2", str(1 << 62)), bytes(24)),
+        "short": npy(good, bytes(20)),
+        "empty": b"",
     }
 
 
 def main(corpus: pathlib.Path) -> None:
-    for target, seeds in (("safetensors", safetensors_seeds()), ("safetensors_index", index_seeds()),
-                          ("gguf", gguf_seeds()), ("config", config_seeds()), ("ids_json", ids_seeds()),
-                          ("npy", npy_seeds())):
+    for target, seeds in (
+        ("safetensors", safetensors_seeds()),
+        ("safetensors_index", index_seeds()),
+        ("gguf", gguf_seeds()),
+        ("config", config_seeds()),
+        ("ids_json", ids_seeds()),
+        ("npy", npy_seeds()),
+    ):
         folder = corpus / target
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in seeds.items():
@@ -164,4 +255,6 @@ def main(corpus: pathlib.Path) -> None:
 
 
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus")
+    main(
+        pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).parent / "corpus"
+    )
