@@ -95,16 +95,19 @@ void JsonWriter::write_string(const Value& value) {
   m_.work(value.text().size() * 4);
   out_.append("\"", data);
   value.each_run([&](std::string_view run, bool from_data) {
-    std::string piece;
+    size_t plain = 0;  // where text begins that needs no escape
     for (size_t at = 0, size = 0; at < run.size(); at += size) {
+      const auto byte = static_cast<unsigned char>(run[at]);
+      size = 1;
+      if (byte >= 0x20 && byte != '"' && byte != '\\' && (byte < 0x7f || !style_.ascii)) continue;
       const uint32_t c = code_point_at(run, at, size);
+      std::string piece;
       escape(piece, run.substr(at, size), c);
-      if (piece.size() > 4096) {
-        out_.append(piece, from_data);
-        piece.clear();
-      }
+      out_.append(run.substr(plain, at - plain), from_data);
+      out_.append(piece, from_data);
+      plain = at + size;
     }
-    out_.append(piece, from_data);
+    out_.append(run.substr(plain), from_data);
   });
   out_.append("\"", data);
 }
@@ -153,7 +156,7 @@ void JsonWriter::write_dict(const Value& value, int level) {
 }
 
 void JsonWriter::write(const Value& value, int level) {
-  m_.step();
+  m_.step(2);
   const Machine::Deeper deeper(m_);
   switch (value.kind()) {
     case Kind::kNone:

@@ -78,6 +78,8 @@ Value loop_attribute(Machine& m, const Value& value, std::string_view name) {
 }
 
 bool loop_changed(Machine& m, LoopNode& loop, const CallArgs& args) {
+  // What an ended loop kept, nothing would ever drop.
+  if (loop.source == nullptr) m.refuse("loop.changed after the loop");
   Ref<ListNode> items = m.new_list();
   for (const Value& item : args.positional) items->push(item);
   Value now = m.list(std::move(items), Kind::kTuple);

@@ -157,7 +157,7 @@ Value Machine::generator(Ref<ListNode> items) {
 Value Machine::make_namespace(Value attributes) {
   Ref<NamespaceNode> node = make_node<NamespaceNode>(heap_);
   node->attributes = std::move(attributes);
-  node->charge(sizeof(Ref<NamespaceNode>) * 2);
+  node->charge(sizeof(Ref<NamespaceNode>) * 4);
   namespaces_.push_back(node);
   return Value::object(Kind::kNamespace, std::move(node));
 }

@@ -101,10 +101,30 @@ std::string convert_case(std::string_view text, Case to) {
   }
 }
 
+// Upper or lower case of text that is ASCII, where no letter depends on another.
+Value change_ascii_case(Machine& m, const Value& text, bool upper) {
+  m.work(text.text().size() * 2);
+  TextBuilder out(m.heap());
+  text.each_run([&](std::string_view run, bool data) {
+    char buffer[256];
+    for (size_t at = 0; at < run.size(); at += sizeof buffer) {
+      const std::string_view part = run.substr(at, sizeof buffer);
+      std::transform(part.begin(), part.end(), buffer, [upper](char c) {
+        const bool letter = upper ? c >= 'a' && c <= 'z' : c >= 'A' && c <= 'Z';
+        return static_cast<char>(letter ? c ^ 0x20 : c);
+      });
+      out.append(std::string_view(buffer, part.size()), data);
+    }
+  });
+  return out.finish();
+}
+
 }  // namespace
 
 Value change_case(Machine& m, const Value& text, Case to) {
-  m.work(text.text().size() * 8);
+  if (text.ascii() && (to == Case::kUpper || to == Case::kLower))
+    return change_ascii_case(m, text, to == Case::kUpper);
+  m.work(text.text().size() * 32);
   const size_t allowed = m.options().budget.max_memory_bytes;
   if (text.text().size() > allowed / 4)  // case mapping makes up to three of one
     m.exhausted("bytes of values", static_cast<int64_t>(allowed));

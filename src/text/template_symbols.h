@@ -26,7 +26,7 @@ struct Place {
 
 // Counts the work of resolving, which grows faster than the template.
 struct ResolveWork {
-  int64_t left = 4'000'000;
+  int64_t left = 2'500'000;
   bool spent = false;
   void charge(size_t amount) {
     left -= static_cast<int64_t>(amount);

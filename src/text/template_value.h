@@ -75,7 +75,10 @@ struct Node {
   uint32_t references = 0;
   uint16_t depth = 1;  // of containers inside each other
 
-  Node(Heap& the_heap, size_t bytes) : heap(&the_heap), charged(bytes) { the_heap.add(bytes); }
+  // Every allocation costs the allocator some bytes too.
+  Node(Heap& the_heap, size_t bytes) : heap(&the_heap), charged(bytes + 16) {
+    the_heap.add(charged);
+  }
   virtual ~Node() { heap->release(charged); }
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;

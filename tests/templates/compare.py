@@ -3,13 +3,13 @@
 
 usage: compare.py --binary PATH --work DIR [--gguf FILE] [--template FILE]...
 PATH: the tulou program, or template_tool (which is built into tests/templates beside it).
-FILE: SmolLM2's GGUF; without it, tools/demo_model says where it is (and fetches it). --template adds
-templates to compare. Needs the packages jinja2 and gguf. About half a minute.
+FILE: SmolLM2's GGUF; without it, tools/demo_model says where it is (and fetches it). --template
+adds templates to compare. Needs the packages jinja2 and gguf. About half a minute.
 
-Every conversation of conversations.py is rendered by every template here and SmolLM2's own; zoo.json
-holds a template for each construct. A template that Jinja2 refuses must be refused; where only ours
-refuses, it must say that it does not support a construct, and is counted. Text that came from the
-conversation must be marked as such: its every byte is followed through the templates.
+Every conversation of conversations.py is rendered by every template here and SmolLM2's own;
+zoo.json holds a template for each construct. A template that Jinja2 refuses must be refused; where
+only ours refuses, it must say that it does not support a construct, and is counted. Text that came
+from the conversation must be marked as such: its every byte is followed through the templates.
 """
 
 import argparse
