@@ -80,6 +80,7 @@ void ChatLoop::run() {
     if (input == Input::kNothing) {
       if (interrupted_before) return;
       interrupted_before = true;
+      tell("Ctrl-C again or Ctrl-D ends the chat");
       continue;
     }
     interrupted_before = false;
@@ -96,7 +97,7 @@ void ChatLoop::run() {
   }
 }
 
-// kNothing: Ctrl-C with an empty line. With something typed, the line is only cleared.
+// kNothing: Ctrl-C on an empty line.
 ChatLoop::Input ChatLoop::read_message(std::string& message) {
   while (true) {
     std::string line;
@@ -107,11 +108,11 @@ ChatLoop::Input ChatLoop::read_message(std::string& message) {
     }
     if (outcome == LineReader::Outcome::kInterrupted) {
       parts_.out.write("\n");
+      return Input::kNothing;
+    }
+    if (outcome == LineReader::Outcome::kCleared) {
+      parts_.out.write("\n");
       parts_.out.flush();
-      if (line.empty()) {
-        tell("Ctrl-C again or Ctrl-D ends the chat");
-        return Input::kNothing;
-      }
       continue;
     }
     if (const auto bad = base::find_invalid_utf8(line)) {
@@ -145,11 +146,11 @@ bool ChatLoop::read_block(std::string first, std::string& message) {
       return false;
     }
     const LineReader::Outcome outcome = parts_.reader.read(". ", line);
-    if (outcome == LineReader::Outcome::kInterrupted) {
+    if (outcome == LineReader::Outcome::kEnd) break;
+    if (outcome != LineReader::Outcome::kLine) {
       parts_.out.write("\n");
       return false;
     }
-    if (outcome == LineReader::Outcome::kEnd) break;
   }
   if (const auto bad = base::find_invalid_utf8(message)) {
     report(base::Error("cli.not_utf8", "the message", *bad));

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 #include <cwchar>
+#include <utility>
 
 #include "base/error.h"
 #include "base/utf8.h"
@@ -21,9 +22,36 @@ namespace {
 
 constexpr int kHistoryLines = 1000;
 
+}  // namespace
+
+struct LineReader::Editor {
+  EditLine* line = nullptr;
+  History* history = nullptr;
+  HistEvent event = {};
+  std::string prompt, history_path;
+
+  bool has_typed = false;  // since the prompt
+
+  static Editor& of(EditLine* line) {
+    void* data = nullptr;
+    el_get(line, EL_CLIENTDATA, &data);
+    return *static_cast<Editor*>(data);
+  }
+  static char* show_prompt(EditLine* line) { return of(line).prompt.data(); }
+  static int read_character(EditLine* line, wchar_t* character);
+  Editor() = default;
+  Editor(const Editor&) = delete;
+  Editor& operator=(const Editor&) = delete;
+  ~Editor() {
+    if (!history_path.empty()) ::history(history, &event, H_SAVE, history_path.c_str());
+    if (history != nullptr) history_end(history);
+    if (line != nullptr) el_end(line);
+  }
+};
+
 // One character from the terminal for libedit: 1, or 0 at the end, or -1 if a signal came.
 // libedit's own reader takes up reading again after a signal.
-int read_character(EditLine*, wchar_t* character) {
+int LineReader::Editor::read_character(EditLine* line, wchar_t* character) {
   std::string bytes;
   while (true) {
     char byte = 0;
@@ -35,32 +63,10 @@ int read_character(EditLine*, wchar_t* character) {
                               static_cast<unsigned char>(bytes[0]) >= 0xC2;
     if (may_continue) continue;
     *character = static_cast<wchar_t>(step.code_point);
+    of(line).has_typed = true;
     return 1;
   }
 }
-
-}  // namespace
-
-struct LineReader::Editor {
-  EditLine* line = nullptr;
-  History* history = nullptr;
-  HistEvent event = {};
-  std::string prompt, history_path;
-
-  static char* show_prompt(EditLine* line) {
-    void* data = nullptr;
-    el_get(line, EL_CLIENTDATA, &data);
-    return static_cast<Editor*>(data)->prompt.data();
-  }
-  Editor() = default;
-  Editor(const Editor&) = delete;
-  Editor& operator=(const Editor&) = delete;
-  ~Editor() {
-    if (!history_path.empty()) ::history(history, &event, H_SAVE, history_path.c_str());
-    if (history != nullptr) history_end(history);
-    if (line != nullptr) el_end(line);
-  }
-};
 
 LineReader::LineReader(const std::string& history_path) {
   if (!input_is_terminal() || isatty(STDOUT_FILENO) == 0) return;
@@ -86,7 +92,7 @@ LineReader::LineReader(const std::string& history_path) {
   el_set(line, EL_PROMPT, Editor::show_prompt);
   el_set(line, EL_EDITOR, "emacs");
   el_set(line, EL_HIST, history, editor_->history);
-  el_set(line, EL_GETCFN, read_character);
+  el_set(line, EL_GETCFN, Editor::read_character);
   el_set(line, EL_BIND, "^R", "em-inc-search-prev", nullptr);
 }
 
@@ -96,15 +102,14 @@ LineReader::Outcome LineReader::read(const std::string& prompt, std::string& lin
   line.clear();
   if (editor_ == nullptr) return read_plain(line);
   editor_->prompt = prompt;
+  editor_->has_typed = false;
   int count = 0;
   errno = 0;
   const char* text = el_gets(editor_->line, &count);
   if (text == nullptr || count <= 0) {
     if (count < 0 && errno == EINTR) {
-      const LineInfo* typed = el_line(editor_->line);
-      line.assign(typed->buffer, typed->lastchar);
       el_reset(editor_->line);
-      return Outcome::kInterrupted;
+      return editor_->has_typed ? Outcome::kCleared : Outcome::kInterrupted;
     }
     return Outcome::kEnd;
   }

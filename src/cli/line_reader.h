@@ -17,9 +17,9 @@ class LineReader {
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
 
-  enum class Outcome { kLine, kEnd, kInterrupted };
-  // The next line without its end. kInterrupted: Ctrl-C, `line` is what was typed so far. The
-  // prompt shows only on a terminal. Error cli.input_too_long, cli.input.
+  enum class Outcome { kLine, kEnd, kInterrupted, kCleared };
+  // The next line without its end. Ctrl-C gives kInterrupted on an empty line, kCleared where
+  // something was typed. The prompt shows only on a terminal. Error cli.input_too_long, cli.input.
   Outcome read(const std::string& prompt, std::string& line);
   // Makes the line come back with the arrow keys. Does nothing off a terminal.
   void remember(const std::string& line);

@@ -1,0 +1,135 @@
+// Options, settings and suggestions.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "base/error.h"
+#include "cli/answer_options.h"
+#include "cli/model_options.h"
+#include "cli/nearest.h"
+#include "cli/option_value.h"
+
+namespace tulou::cli {
+namespace {
+
+std::string error_id(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const base::Error& error) {
+    return error.id();
+  }
+  return "no error";
+}
+
+TEST(Nearest, Distance) {
+  EXPECT_EQ(edit_distance("", ""), 0u);
+  EXPECT_EQ(edit_distance("abc", ""), 3u);
+  EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
+  EXPECT_EQ(edit_distance("rnu", "run"), 1u);  // a swap
+}
+
+TEST(Nearest, FindsTheWordThatWasMeant) {
+  const std::vector<std::string> words = {"run", "chat", "inspect", "--temperature", "--top-p"};
+  EXPECT_EQ(nearest("rnu", words), "run");
+  EXPECT_EQ(nearest("--temprature", words), "--temperature");
+  EXPECT_EQ(nearest("insp", words), "inspect");
+  EXPECT_EQ(nearest("xyzzy", words), "");
+  EXPECT_EQ(nearest("", words), "");
+  EXPECT_EQ(nearest(std::string(100000, 'a'), words), "");
+}
+
+TEST(OptionValue, StrictNumbers) {
+  EXPECT_EQ(integer_value("--x", "7", 1, 9), 7);
+  EXPECT_EQ(number_value("--x", "0.7"), 0.7);
+  EXPECT_EQ(unsigned_value("--x", "18446744073709551615"), UINT64_MAX);
+  for (const char* text : {"", " 7", "7 ", "7,0", "0x7", "seven", "10", "0", "-1", "7.0"})
+    EXPECT_EQ(error_id([&] { integer_value("--x", text, 1, 9); }), "cli.bad_value") << text;
+  for (const char* text : {"", "0,7", "0.7f", " 1", "1e", "--"})
+    EXPECT_EQ(error_id([&] { number_value("--x", text); }), "cli.bad_value") << text;
+  EXPECT_EQ(error_id([&] { unsigned_value("--x", "-1"); }), "cli.bad_value");
+}
+
+TEST(AnswerOptions, SetAndShow) {
+  AnswerSettings settings;
+  set_parameter(settings, "temperature", "0.5");
+  set_parameter(settings, "top-k", "20");
+  set_parameter(settings, "seed", "9");
+  set_parameter(settings, "think", "off");
+  set_parameter(settings, "stop", "END");
+  EXPECT_EQ(settings.shown(), (std::vector<std::string>{"temperature 0.5", "top-k 20", "seed 9",
+                                                        "stop END", "think off"}));
+  engine::SamplingParams defaults;
+  defaults.top_p = 0.8;
+  const engine::SamplingParams params = settings.sampling(defaults);
+  EXPECT_EQ(params.temperature, 0.5);
+  EXPECT_EQ(params.top_p, 0.8);
+  EXPECT_EQ(params.seed, 9u);
+  EXPECT_EQ(error_id([&] { set_parameter(settings, "top-q", "1"); }), "cli.unknown_parameter");
+  EXPECT_EQ(error_id([&] { set_parameter(settings, "think", "maybe"); }), "cli.bad_value");
+  settings.top_p = 1.5;
+  EXPECT_EQ(error_id([&] { settings.sampling({}); }), "sampling.out_of_range");
+}
+
+TEST(AnswerOptions, StopTextsAreTakenAsTheyStand) {
+  CLI::App app;
+  AnswerSettings settings;
+  std::string system;
+  declare_answer_options(app, settings, system);
+  app.parse(std::vector<std::string>{"8", "--max-tokens", "--no-think", "[b,c]", "--stop", "a",
+                                     "--stop"});
+  EXPECT_EQ(settings.stops, (std::vector<std::string>{"a", "[b,c]"}));
+  EXPECT_EQ(settings.think, false);
+  EXPECT_EQ(settings.max_tokens, 8);
+}
+
+// Sets environment variables for one test.
+class ModelOptionsTest : public testing::Test {
+ protected:
+  ModelOptionsTest() {
+    std::string name = (std::filesystem::temp_directory_path() / "tulou_test_XXXXXX").string();
+    folder_ = mkdtemp(name.data());
+    std::filesystem::create_directories(folder_ + "/tulou");
+    setenv("XDG_CONFIG_HOME", folder_.c_str(), 1);
+    unsetenv("TULOU_THREADS");
+  }
+  ~ModelOptionsTest() override {
+    unsetenv("XDG_CONFIG_HOME");
+    unsetenv("TULOU_THREADS");
+    std::filesystem::remove_all(folder_);
+  }
+  void configure(const std::string& text) { std::ofstream(folder_ + "/tulou/config.toml") << text; }
+  static ModelSettings resolve(std::vector<std::string> reversed_arguments) {
+    CLI::App app;
+    ModelOptions options;
+    options.declare(app);
+    app.parse(std::move(reversed_arguments));
+    return options.resolve();
+  }
+  std::string folder_;
+};
+
+TEST_F(ModelOptionsTest, FlagBeatsEnvironmentBeatsFile) {
+  EXPECT_FALSE(resolve({}).threads.has_value());
+  configure("threads = 2\ncache-type = \"f32\"\n");
+  EXPECT_EQ(resolve({}).threads, 2);
+  EXPECT_EQ(resolve({}).cache_type, nn::CacheType::kF32);
+  setenv("TULOU_THREADS", "3", 1);
+  EXPECT_EQ(resolve({}).threads, 3);
+  EXPECT_EQ(resolve({"4", "--threads"}).threads, 4);
+}
+
+TEST_F(ModelOptionsTest, WrongValuesAreNamed) {
+  EXPECT_EQ(error_id([] { resolve({"0", "--threads"}); }), "cli.bad_value");
+  EXPECT_EQ(error_id([] { resolve({"half", "--precision"}); }), "cli.bad_value");
+  configure("thread = 2\n");
+  EXPECT_EQ(error_id([] { resolve({}); }), "cli.unknown_setting");
+  configure("threads = [1, 2]\n");
+  EXPECT_EQ(error_id([] { resolve({}); }), "cli.configuration");
+  configure("threads = two\n");
+  EXPECT_EQ(error_id([] { resolve({}); }), "cli.bad_value");
+}
+
+}  // namespace
+}  // namespace tulou::cli
