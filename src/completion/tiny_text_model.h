@@ -83,7 +83,8 @@ class TinyFolder {
   void remove(const std::string& name) const { std::filesystem::remove(path_ + "/" + name); }
   // Copies the files of another folder into this one.
   void copy_from(const std::string& folder) const {
-    std::filesystem::copy(folder, path_, std::filesystem::copy_options::overwrite_existing);
+    using enum std::filesystem::copy_options;
+    std::filesystem::copy(folder, path_, recursive | overwrite_existing);
   }
   const std::string& path() const { return path_; }
 
