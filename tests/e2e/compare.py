@@ -113,8 +113,9 @@ def test_ids_commands(p, w):
     prompt = expected["prompt"]["ids"] if "prompt" in expected else [1, 2, 3, 4, 5]
     ids = write(os.path.join(w.work, "ids.json"), json.dumps([prompt[:20], prompt[:3], [7]]))
     rows = {}
-    for name, more in {"all": [], "one": ["--split", "1"], "batch": ["--batch"],
-                       "batch3": ["--batch", "--split", "3"], "threads": ["--threads", "2"]}.items():
+    ways = {"all": [], "one": ["--split", "1"], "batch": ["--batch"],
+            "batch3": ["--batch", "--split", "3"], "threads": ["--threads", "2"]}
+    for name, more in ways.items():
         out = os.path.join(w.work, name + ".npy")
         p.call("logits", w.model, ids, "--out", out, *more)
         rows[name] = np.load(out)
@@ -167,6 +168,17 @@ def test_run(p, w):
     plain = make_model(os.path.join(w.work, "plain"))
     os.remove(os.path.join(plain, "chat_template.jinja"))
     p.fails(1, "run", plain, "x", says=["template", "--raw"])
+
+
+def test_odd_prompts(p, w):
+    """Prompts that look like something else are prompts."""
+    for words in (["chat"], ["--", "-x"], ["[a,b]"], ["- item"], ["--", "--help"]):
+        answer = p.json("run", w.model, "--json", "-n", "2", "--temperature", "0", *words)
+        length = len(words[-1]) + len("user\n\nassistant\n") + 3
+        check(answer["prompt_tokens"] == length, f"{words}: {answer}")
+    result = subprocess.run(["sh", "-c", '"$0" run "$1" Hello --temperature 9 -n 3000 | head -c 1',
+                             p.binary, w.model], capture_output=True, check=False, timeout=120)
+    check(result.stderr == b"", f"a reader that goes away: {result}")
 
 
 def test_inspect(p, w):
@@ -281,7 +293,8 @@ def test_real_model(p, w):
 
 
 TESTS = [test_overview, test_usage_errors, test_bad_input, test_broken_output, test_text_commands,
-         test_ids_commands, test_run, test_inspect, test_configuration, test_perplexity,
+         test_ids_commands, test_run, test_odd_prompts,
+         test_inspect, test_configuration, test_perplexity,
          test_interrupt, test_chat_script, test_chat_terminal, test_real_model]
 
 
