@@ -102,6 +102,7 @@ void JsonWriter::write_string(const Value& value) {
       if (byte >= 0x20 && byte != '"' && byte != '\\' && (byte < 0x7f || !style_.ascii)) continue;
       const uint32_t c = code_point_at(run, at, size);
       std::string piece;
+      m_.step();
       escape(piece, run.substr(at, size), c);
       out_.append(run.substr(plain, at - plain), from_data);
       out_.append(piece, from_data);

@@ -35,7 +35,7 @@ Value title(Machine& m, const Value& self, const Bound&) {
   };
   TextBuilder out(m.heap());
   for (size_t at = 0, size = 0; at < all.size();) {
-    m.step(8);
+    m.step(16);  // two new strings a word
     const bool separator = separates(code_point_at(all, at, size));
     size_t end = at + size;
     const size_t first = end;
