@@ -118,7 +118,7 @@ def continuation(model, ids):
 
 def main():
     path, out = sys.argv[1:]
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # threads that wait for each other are slow beside other work
     model, tokenizer = load(path)
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

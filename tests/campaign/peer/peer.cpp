@@ -2,12 +2,12 @@
 // token ids and writes logits, or times a prompt and decoding. Built by setup.sh.
 //   peer logits LIBRARIES MODEL IDS.txt OUT.f32 CPU|auto     raw float32 rows
 //   peer speed LIBRARIES MODEL CPU|auto THREADS     reads lines "PROMPT ANSWER", numbers of tokens,
-//     and answers each with the tokens per second of both
+//     and answers each with the tokens per second of both, and per second of processor time
 #include <charconv>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <string>
@@ -23,9 +23,16 @@ int fail(const std::string& what) {
   return 1;
 }
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+double now(clockid_t clock) {
+  timespec time = {};
+  clock_gettime(clock, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
+
+// Tokens per second by the clock, and by the processor time of this process.
+struct Speed {
+  double wall = 0, processor = 0;
+};
 
 llama_model* load(const std::string& libraries, const std::string& path, const std::string& cpu) {
   llama_log_set(
@@ -105,20 +112,22 @@ int answer_speed(llama_model* model, int threads) {
     return tokens;
   };
   const auto timed = [&](int count, int at_once) {
-    const double begin = now();
+    const double wall = now(CLOCK_MONOTONIC), processor = now(CLOCK_PROCESS_CPUTIME_ID);
     for (int i = 0; i < count; i += at_once) {
       std::vector<llama_token> tokens = any_tokens(at_once);
-      if (!decode(context, tokens)) return 0.0;
+      if (!decode(context, tokens)) return Speed{};
       llama_synchronize(context);
     }
-    return count / (now() - begin);
+    return Speed{count / (now(CLOCK_MONOTONIC) - wall),
+                 count / (now(CLOCK_PROCESS_CPUTIME_ID) - processor)};
   };
   for (int prompt = 0, answer = 0; std::cin >> prompt >> answer;) {
     llama_memory_clear(llama_get_memory(context), true);
-    const double prefill = timed(prompt, prompt);
-    const double decoding = timed(answer, 1);
-    if (prefill == 0 || decoding == 0) return fail("llama_decode failed");
-    std::cout << prefill << " " << decoding << std::endl;
+    const Speed prefill = timed(prompt, prompt);
+    const Speed decoding = timed(answer, 1);
+    if (prefill.wall == 0 || decoding.wall == 0) return fail("llama_decode failed");
+    std::cout << prefill.wall << " " << decoding.wall << " " << prefill.processor << " "
+              << decoding.processor << std::endl;
   }
   return 0;
 }
