@@ -85,8 +85,7 @@ class Loader {
  public:
   Loader(const checkpoint::Checkpoint& checkpoint, const ModelConfig& config,
          base::Progress& progress)
-      : checkpoint_(checkpoint),
-        config_(config),
+      : config_(config),
         reader_(checkpoint, progress),
         gguf_(checkpoint.format() == checkpoint::Format::kGguf),
         names_(gguf_ ? gguf_names(config.num_layers_of(Mixer::kLinearAttention) > 0)
@@ -323,7 +322,6 @@ class Loader {
     return reader_.linear_of_stack(at(name), config_.num_experts, e, 0, out, out, in);
   }
 
-  const checkpoint::Checkpoint& checkpoint_;
   const ModelConfig& config_;
   WeightReader reader_;
   bool gguf_;
