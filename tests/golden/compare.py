@@ -247,6 +247,8 @@ def forms_of(case, work):
     variants = [("gguf", {"pooled": case.kind == "embedding"})]
     if any(name.startswith("mtp.") for name in tensors):
         variants.append(("gguf with draft layer", {"draft_layer": True}))
+    if any(name.endswith("experts.gate_up_proj") for name in tensors):
+        variants.append(("gguf with fused experts", {"fused_experts": True}))
     for name, options in variants:
         path = os.path.join(work, f"{case.name}_{name.replace(' ', '_')}.gguf")
         make_gguf.convert(folder, path, **options)

@@ -250,7 +250,7 @@ def write_attention_keys(writer, config, architecture):
         writer.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
 
 
-def write_family_keys(writer, config, architecture):
+def write_family_keys(writer, config, architecture, num_drafts):
     """Experts and Gated DeltaNet."""
     if "num_experts" in config:
         writer.add_expert_count(config["num_experts"])
@@ -267,6 +267,10 @@ def write_family_keys(writer, config, architecture):
         writer.add_ssm_inner_size(heads * config["linear_value_head_dim"])
         writer.add_uint32(f"{architecture}.full_attention_interval",
                           config.get("full_attention_interval", 4))
+        if "layer_types" in config:
+            recurrent = [kind == "linear_attention" for kind in config["layer_types"]]
+            writer.add_array(f"{architecture}.attention.recurrent_layers",
+                             recurrent + [False] * num_drafts)
 
 
 def write_vocabulary(writer, config, architecture):
@@ -303,7 +307,7 @@ def convert(folder, out, draft_layer=False, fused_experts=False, pooled=False):
     if architecture == "llama":
         writer.add_vocab_size(config["vocab_size"])
     write_attention_keys(writer, config, architecture)
-    write_family_keys(writer, config, architecture)
+    write_family_keys(writer, config, architecture, 1 if draft_layer else 0)
     if pooled:
         writer.add_pooling_type(gguf.PoolingType.LAST)
     write_vocabulary(writer, config, architecture)
