@@ -31,6 +31,7 @@ namespace tulou::kernels::portable {
 }  // namespace tulou::kernels::portable
 #undef TULOU_SIMD
 #undef TULOU_INLINE
+#undef TULOU_RARE
 
 #if defined(__x86_64__)
 
@@ -48,6 +49,7 @@ namespace tulou::kernels::avx2 {
 }  // namespace tulou::kernels::avx2
 #undef TULOU_SIMD
 #undef TULOU_INLINE
+#undef TULOU_RARE
 #if defined(TULOU_EMULATE_AVX512)
 #elif defined(__clang__)
 #pragma clang attribute pop
@@ -71,6 +73,7 @@ namespace tulou::kernels::avx512 {
 }  // namespace tulou::kernels::avx512
 #undef TULOU_SIMD
 #undef TULOU_INLINE
+#undef TULOU_RARE
 #if defined(TULOU_EMULATE_AVX512)
 #elif defined(__clang__)
 #pragma clang attribute pop
@@ -87,6 +90,7 @@ namespace tulou::kernels::neon {
 }  // namespace tulou::kernels::neon
 #undef TULOU_SIMD
 #undef TULOU_INLINE
+#undef TULOU_RARE
 
 #endif
 
@@ -96,6 +100,7 @@ namespace tulou::kernels::neon {
 #define TULOU_FILL_2(ns, a, b) {&ns::a, &ns::b}
 #define TULOU_FILL_3(ns, a, b, c) {&ns::a, &ns::b, &ns::c}
 #define TULOU_FILL_4(ns, a, b, c, d) {&ns::a, &ns::b, &ns::c, &ns::d}
+#define TULOU_FILL_6(ns, a, b, c, d, e, f) {&ns::a, &ns::b, &ns::c, &ns::d, &ns::e, &ns::f}
 #if defined(__x86_64__)
 #define TULOU_LEVEL_CASES(Table, FILL, ...)                   \
   if (level == hardware::Level::kAvx512) {                    \

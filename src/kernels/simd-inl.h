@@ -6,6 +6,8 @@
 // taken in a fixed tree. So results depend on the level and on nothing else.
 
 #define TULOU_INLINE static inline __attribute__((always_inline, unused))
+// For what is rare: inlined in dozens of places it would take minutes to compile.
+#define TULOU_RARE static __attribute__((noinline, unused))
 
 #if TULOU_SIMD == 2
 
@@ -47,19 +49,30 @@ TULOU_INLINE V load_i8(const int8_t* p) {
   const __m128i raw = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(raw));
 }
-TULOU_INLINE V load_u4_low(const uint8_t* p) {
+// (p[i] >> shift) & mask; no mask is needed where all bits that are left are wanted.
+TULOU_INLINE V load_bits(const uint8_t* p, int shift, int mask) {
   const __m128i raw = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
-  return _mm256_cvtepi32_ps(_mm256_and_si256(_mm256_cvtepu8_epi32(raw), _mm256_set1_epi32(15)));
+  const VI moved = _mm256_srl_epi32(_mm256_cvtepu8_epi32(raw), _mm_cvtsi32_si128(shift));
+  if (mask == 255 >> shift) return _mm256_cvtepi32_ps(moved);
+  return _mm256_cvtepi32_ps(_mm256_and_si256(moved, _mm256_set1_epi32(mask)));
 }
-TULOU_INLINE V load_u4_high(const uint8_t* p) {
-  const __m128i raw = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
-  return _mm256_cvtepi32_ps(_mm256_srli_epi32(_mm256_cvtepu8_epi32(raw), 4));
+TULOU_INLINE __m128 half_sum(V v) {
+  return _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
 }
 TULOU_INLINE float reduce_add(V v) {
-  __m128 s = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  __m128 s = half_sum(v);
   s = _mm_add_ps(s, _mm_movehl_ps(s, s));
   s = _mm_add_ss(s, _mm_movehdup_ps(s));
   return _mm_cvtss_f32(s);
+}
+// Four sums at once; each with the bits of reduce_add.
+TULOU_INLINE __m128 add_lanes(__m128 a, __m128 b, __m128 c, __m128 d) {
+  const __m128 ab = _mm_add_ps(_mm_movelh_ps(a, b), _mm_movehl_ps(b, a));
+  const __m128 cd = _mm_add_ps(_mm_movelh_ps(c, d), _mm_movehl_ps(d, c));
+  return _mm_add_ps(_mm_shuffle_ps(ab, cd, 0x88), _mm_shuffle_ps(ab, cd, 0xdd));
+}
+TULOU_INLINE void reduce_add4(const V* v, float* out) {
+  _mm_storeu_ps(out, add_lanes(half_sum(v[0]), half_sum(v[1]), half_sum(v[2]), half_sum(v[3])));
 }
 
 #elif TULOU_SIMD == 3
@@ -99,21 +112,31 @@ TULOU_INLINE V load_i8(const int8_t* p) {
   const __m128i raw = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(raw));
 }
-TULOU_INLINE V load_u4_low(const uint8_t* p) {
+TULOU_INLINE V load_bits(const uint8_t* p, int shift, int mask) {
   const __m128i raw = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-  return _mm512_cvtepi32_ps(_mm512_and_si512(_mm512_cvtepu8_epi32(raw), _mm512_set1_epi32(15)));
+  const VI moved = _mm512_srl_epi32(_mm512_cvtepu8_epi32(raw), _mm_cvtsi32_si128(shift));
+  if (mask == 255 >> shift) return _mm512_cvtepi32_ps(moved);
+  return _mm512_cvtepi32_ps(_mm512_and_si512(moved, _mm512_set1_epi32(mask)));
 }
-TULOU_INLINE V load_u4_high(const uint8_t* p) {
-  const __m128i raw = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-  return _mm512_cvtepi32_ps(_mm512_srli_epi32(_mm512_cvtepu8_epi32(raw), 4));
-}
-TULOU_INLINE float reduce_add(V v) {
+TULOU_INLINE __m128 half_sum(V v) {
   const __m256 high = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1));
   const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(v), high);
-  __m128 s = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+  return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+}
+TULOU_INLINE float reduce_add(V v) {
+  __m128 s = half_sum(v);
   s = _mm_add_ps(s, _mm_movehl_ps(s, s));
   s = _mm_add_ss(s, _mm_movehdup_ps(s));
   return _mm_cvtss_f32(s);
+}
+// Four sums at once; each with the bits of reduce_add.
+TULOU_INLINE __m128 add_lanes(__m128 a, __m128 b, __m128 c, __m128 d) {
+  const __m128 ab = _mm_add_ps(_mm_movelh_ps(a, b), _mm_movehl_ps(b, a));
+  const __m128 cd = _mm_add_ps(_mm_movelh_ps(c, d), _mm_movehl_ps(d, c));
+  return _mm_add_ps(_mm_shuffle_ps(ab, cd, 0x88), _mm_shuffle_ps(ab, cd, 0xdd));
+}
+TULOU_INLINE void reduce_add4(const V* v, float* out) {
+  _mm_storeu_ps(out, add_lanes(half_sum(v[0]), half_sum(v[1]), half_sum(v[2]), half_sum(v[3])));
 }
 
 #elif TULOU_SIMD == 1
@@ -150,16 +173,24 @@ TULOU_INLINE uint8x8_t load_four(const void* p) {
   std::memcpy(&bytes, p, sizeof bytes);
   return vreinterpret_u8_u32(vdup_n_u32(bytes));
 }
-TULOU_INLINE V widen(uint8x8_t v) { return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(v)))); }
 TULOU_INLINE V load_i8(const int8_t* p) {
   const int16x8_t wide = vmovl_s8(vreinterpret_s8_u8(load_four(p)));
   return vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide)));
 }
-TULOU_INLINE V load_u4_low(const uint8_t* p) { return widen(vand_u8(load_four(p), vdup_n_u8(15))); }
-TULOU_INLINE V load_u4_high(const uint8_t* p) { return widen(vshr_n_u8(load_four(p), 4)); }
+TULOU_INLINE V load_bits(const uint8_t* p, int shift, int mask) {
+  const uint8x8_t moved = vshl_u8(load_four(p), vdup_n_s8(static_cast<int8_t>(-shift)));
+  const uint8x8_t bits = vand_u8(moved, vdup_n_u8(static_cast<uint8_t>(mask)));
+  return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(bits))));
+}
 TULOU_INLINE float reduce_add(V v) {
   const float32x2_t s = vadd_f32(vget_low_f32(v), vget_high_f32(v));
   return vget_lane_f32(s, 0) + vget_lane_f32(s, 1);
+}
+// Four sums at once; each with the bits of reduce_add.
+TULOU_INLINE void reduce_add4(const V* v, float* out) {
+  float32x2_t s[4];
+  for (int i = 0; i < 4; ++i) s[i] = vadd_f32(vget_low_f32(v[i]), vget_high_f32(v[i]));
+  vst1q_f32(out, vcombine_f32(vpadd_f32(s[0], s[1]), vpadd_f32(s[2], s[3])));
 }
 
 #else
@@ -206,33 +237,32 @@ TULOU_INLINE V load_f16(const uint16_t* p) {
   return load(lanes);
 }
 TULOU_INLINE V load_i8(const int8_t* p) {
-  return V{static_cast<float>(p[0]), static_cast<float>(p[1]), static_cast<float>(p[2]),
-           static_cast<float>(p[3])};
+  return __builtin_convertvector((VI{p[0], p[1], p[2], p[3]}), V);
 }
-TULOU_INLINE V load_u4_low(const uint8_t* p) {
-  return V{static_cast<float>(p[0] & 15), static_cast<float>(p[1] & 15),
-           static_cast<float>(p[2] & 15), static_cast<float>(p[3] & 15)};
-}
-TULOU_INLINE V load_u4_high(const uint8_t* p) {
-  return V{static_cast<float>(p[0] >> 4), static_cast<float>(p[1] >> 4),
-           static_cast<float>(p[2] >> 4), static_cast<float>(p[3] >> 4)};
+TULOU_INLINE V load_bits(const uint8_t* p, int shift, int mask) {
+  const VI raw = {p[0], p[1], p[2], p[3]};
+  return __builtin_convertvector((raw >> shift) & mask, V);
 }
 TULOU_INLINE float reduce_add(V v) { return (v[0] + v[2]) + (v[1] + v[3]); }
+// Four sums at once; each with the bits of reduce_add.
+TULOU_INLINE void reduce_add4(const V* v, float* out) {
+  for (int i = 0; i < 4; ++i) out[i] = reduce_add(v[i]);
+}
 
 #endif
 
 // The first `count` < kLanes values; the others are 0.
-TULOU_INLINE V load_partial(const float* p, int64_t count) {
+TULOU_RARE V load_partial(const float* p, int64_t count) {
   float lanes[kLanes] = {};
   for (int64_t i = 0; i < count; ++i) lanes[i] = p[i];
   return load(lanes);
 }
-TULOU_INLINE void store_partial(float* p, V v, int64_t count) {
+TULOU_RARE void store_partial(float* p, V v, int64_t count) {
   float lanes[kLanes];
   store(lanes, v);
   for (int64_t i = 0; i < count; ++i) p[i] = lanes[i];
 }
-TULOU_INLINE V load_bf16_partial(const uint16_t* p, int64_t count) {
+TULOU_RARE V load_bf16_partial(const uint16_t* p, int64_t count) {
   uint16_t lanes[kLanes] = {};
   for (int64_t i = 0; i < count; ++i) lanes[i] = p[i];
   return load_bf16(lanes);

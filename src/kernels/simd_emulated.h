@@ -26,7 +26,7 @@
 #include <simde/x86/avx512/set1.h>
 #include <simde/x86/avx512/setzero.h>
 #include <simde/x86/avx512/slli.h>
-#include <simde/x86/avx512/srli.h>
+#include <simde/x86/avx512/srl.h>
 #include <simde/x86/avx512/storeu.h>
 #include <simde/x86/avx512/sub.h>
 #include <simde/x86/f16c.h>

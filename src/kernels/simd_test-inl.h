@@ -61,17 +61,20 @@ void convert(Format format, const void* in, float* out, int64_t count) {
       case Format::kI8:
         result = load_i8(static_cast<const int8_t*>(in) + i);
         break;
-      case Format::kU4Low:
-        result = load_u4_low(static_cast<const uint8_t*>(in) + i);
-        break;
-      case Format::kU4High:
-        result = load_u4_high(static_cast<const uint8_t*>(in) + i);
-        break;
     }
     store(out + i, result);
   }
 }
 
+void bits_of(const uint8_t* in, int shift, int mask, float* out, int64_t count) {
+  for (int64_t i = 0; i < count; i += kLanes) store(out + i, load_bits(in + i, shift, mask));
+}
+
 float sum_lanes(const float* a) { return reduce_add(load(a)); }
+
+void sum_four(const float* a, float* out) {
+  const V v[4] = {load(a), load(a + kLanes), load(a + 2 * kLanes), load(a + 3 * kLanes)};
+  reduce_add4(v, out);
+}
 
 float dot_of(const float* a, const float* b, int64_t count) { return dot(a, b, count); }

@@ -20,13 +20,15 @@ enum class Operation {
   kSigmoid,
   kSilu
 };
-enum class Format { kBf16, kF16, kI8, kU4Low, kU4High };
+enum class Format { kBf16, kF16, kI8 };
 
 struct SimdFunctions {
   void (*run)(Operation operation, const float* a, const float* b, const float* c, float* out,
               int64_t count);
   void (*convert)(Format format, const void* in, float* out, int64_t count);
+  void (*bits_of)(const uint8_t* in, int shift, int mask, float* out, int64_t count);
   float (*sum_lanes)(const float* a);
+  void (*sum_four)(const float* a, float* out);
   float (*dot_of)(const float* a, const float* b, int64_t count);
 };
 
@@ -41,7 +43,8 @@ namespace {
 
 using namespace testing;
 
-TULOU_LEVEL_TABLE(SimdFunctions, simd_functions, TULOU_FILL_4, run, convert, sum_lanes, dot_of)
+TULOU_LEVEL_TABLE(SimdFunctions, simd_functions, TULOU_FILL_6, run, convert, bits_of, sum_lanes,
+                  sum_four, dot_of)
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
@@ -244,10 +247,13 @@ TEST(Simd, ReadsEveryHalfAndByte) {
       ASSERT_TRUE(same_value(out[i], tensor::bf16_to_float(halves[i]))) << i;
     f.convert(Format::kI8, bytes.data(), out.data(), 256);
     for (int64_t i = 0; i < 256; ++i) ASSERT_EQ(out[i], static_cast<int8_t>(bytes[i]));
-    f.convert(Format::kU4Low, bytes.data(), out.data(), 256);
-    for (int64_t i = 0; i < 256; ++i) ASSERT_EQ(out[i], static_cast<float>(i & 15));
-    f.convert(Format::kU4High, bytes.data(), out.data(), 256);
-    for (int64_t i = 0; i < 256; ++i) ASSERT_EQ(out[i], static_cast<float>(i >> 4));
+    for (const int mask : {1, 3, 15, 255}) {
+      for (int shift = 0; shift < 8; ++shift) {
+        f.bits_of(bytes.data(), shift, mask, out.data(), 256);
+        for (int64_t i = 0; i < 256; ++i)
+          ASSERT_EQ(out[i], static_cast<float>((i >> shift) & mask)) << shift;
+      }
+    }
   }
 }
 
@@ -261,6 +267,19 @@ TEST(Simd, SumsEveryLaneOnce) {
       expected += in[i];
     }
     EXPECT_EQ(simd_functions(level).sum_lanes(in.data()), expected);
+  }
+}
+
+TEST(Simd, FourSumsHaveTheBitsOfOne) {
+  Random random(4);
+  for (const auto level : levels()) {
+    for (int i = 0; i < 100; ++i) {
+      const auto in = uniform(random, 4 * lanes(level));
+      float out[4];
+      simd_functions(level).sum_four(in.data(), out);
+      for (int64_t j = 0; j < 4; ++j)
+        ASSERT_EQ(out[j], simd_functions(level).sum_lanes(in.data() + j * lanes(level)));
+    }
   }
 }
 

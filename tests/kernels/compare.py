@@ -55,7 +55,7 @@ def self_test():
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--binary", required=True, type=pathlib.Path, help="the program")
-    parser.add_argument("--work", required=True, type=pathlib.Path, help="folder for what it writes")
+    parser.add_argument("--work", required=True, type=pathlib.Path, help="for what it writes")
     args = parser.parse_args()
 
     self_test()

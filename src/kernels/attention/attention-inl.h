@@ -16,24 +16,32 @@ struct Running {
   float largest, sum;
 };
 
+// kVectors vectors of the following, from dimension d on.
+template <typename Cache, int kVectors>
+TULOU_INLINE void accumulate_part(const float* p, int64_t count,
+                                  const typename Cache::Value* values, int64_t head_dim, int64_t d,
+                                  V factor, float* out) {
+  V sum[kVectors];
+  for (int64_t u = 0; u < kVectors; ++u) sum[u] = mul(load(out + d + u * kLanes), factor);
+  for (int64_t j = 0; j < count; ++j) {
+    const V weight = set1(p[j]);
+    const typename Cache::Value* row = values + j * head_dim + d;
+    for (int64_t u = 0; u < kVectors; ++u)
+      sum[u] = fma(weight, Cache::load_some_of(row + u * kLanes, kLanes), sum[u]);
+  }
+  for (int64_t u = 0; u < kVectors; ++u) store(out + d + u * kLanes, sum[u]);
+}
+
 // out[d] = out[d] * correction + sum over j of p[j] * values[j][d], j rising.
 template <typename Cache>
 TULOU_INLINE void accumulate(const float* p, int64_t count, const typename Cache::Value* values,
                              int64_t head_dim, float correction, float* out) {
-  constexpr int64_t kUnroll = 4;
   const V factor = set1(correction);
   int64_t d = 0;
-  for (; d + kUnroll * kLanes <= head_dim; d += kUnroll * kLanes) {
-    V sum[kUnroll];
-    for (int64_t u = 0; u < kUnroll; ++u) sum[u] = mul(load(out + d + u * kLanes), factor);
-    for (int64_t j = 0; j < count; ++j) {
-      const V weight = set1(p[j]);
-      const typename Cache::Value* row = values + j * head_dim + d;
-      for (int64_t u = 0; u < kUnroll; ++u)
-        sum[u] = fma(weight, Cache::load_some_of(row + u * kLanes, kLanes), sum[u]);
-    }
-    for (int64_t u = 0; u < kUnroll; ++u) store(out + d + u * kLanes, sum[u]);
-  }
+  for (; d + 8 * kLanes <= head_dim; d += 8 * kLanes)
+    accumulate_part<Cache, 8>(p, count, values, head_dim, d, factor, out);
+  for (; d + 4 * kLanes <= head_dim; d += 4 * kLanes)
+    accumulate_part<Cache, 4>(p, count, values, head_dim, d, factor, out);
   for (; d < head_dim; d += kLanes) {
     const int64_t n = std::min(kLanes, head_dim - d);
     V sum = mul(load_some(out + d, n), factor);
@@ -43,24 +51,49 @@ TULOU_INLINE void accumulate(const float* p, int64_t count, const typename Cache
   }
 }
 
+// Products of q with kKeys keys, a vector of partial sums each.
+template <typename Cache, int kKeys>
+TULOU_INLINE void multiply_keys(const float* q, const typename Cache::Value* keys, int64_t head_dim,
+                                V* sums) {
+  for (int u = 0; u < kKeys; ++u) sums[u] = zero();
+  for_lanes(head_dim, [&](int64_t d, int64_t n) {
+    const V part = load_some(q + d, n);
+    for (int u = 0; u < kKeys; ++u)
+      sums[u] = fma(part, Cache::load_some_of(keys + u * head_dim + d, n), sums[u]);
+  });
+}
+
+template <typename Cache>
+TULOU_INLINE void score_keys(const float* q, const typename Cache::Value* keys, int64_t count,
+                             int64_t head_dim, float* scores) {
+  int64_t j = 0;
+  for (; j + 8 <= count; j += 8) {
+    V sums[8];
+    multiply_keys<Cache, 8>(q, keys + j * head_dim, head_dim, sums);
+    reduce_add4(sums, scores + j);
+    reduce_add4(sums + 4, scores + j + 4);
+  }
+  for (; j < count; ++j) {
+    V sum;
+    multiply_keys<Cache, 1>(q, keys + j * head_dim, head_dim, &sum);
+    scores[j] = reduce_add(sum);
+  }
+}
+
 // One head of one row over the first `count` tokens of one block.
 template <typename Cache>
 TULOU_INLINE void attend_block(const float* q, const typename Cache::Value* keys,
                                const typename Cache::Value* values, int64_t count, int64_t head_dim,
                                float scale, Running* running, float* out) {
   float scores[kAttentionBlock];
+  score_keys<Cache>(q, keys, count, head_dim, scores);
   float largest = running->largest;
   for (int64_t j = 0; j < count; ++j) {
-    V sum = zero();
-    for_lanes(head_dim, [&](int64_t d, int64_t n) {
-      sum = fma(load_some(q + d, n), Cache::load_some_of(keys + j * head_dim + d, n), sum);
-    });
-    scores[j] = reduce_add(sum) * scale;
+    scores[j] *= scale;
     largest = scores[j] > largest ? scores[j] : largest;
   }
-  const float first = running->largest;
   float correction[kLanes];
-  store(correction, exp(set1(first - largest)));
+  store(correction, exp(set1(running->largest - largest)));
   V sums = zero();
   for_lanes(count, [&](int64_t j, int64_t n) {
     const V p = exp(sub(load_some(scores + j, n), set1(largest)));

@@ -1,94 +1,69 @@
 // The kernels of gemm.h on the vectors of simd-inl.h; included once a level by gemm.cpp.
 
-// Decoding. Products are rounded before sums (mul, then add), as the reference decoders do.
-
-TULOU_INLINE void decode_f16(const std::byte* row, int64_t begin, int64_t end, float* out) {
-  const auto* p = reinterpret_cast<const uint16_t*>(row);
-  int64_t i = begin;
-  for (; i + kLanes <= end; i += kLanes) store(out + i - begin, load_f16(p + i));
-  for (; i < end; ++i) out[i - begin] = tensor::fp16_to_float(p[i]);
-}
-
-TULOU_INLINE void decode_bf16(const std::byte* row, int64_t begin, int64_t end, float* out) {
-  const auto* p = reinterpret_cast<const uint16_t*>(row);
-  int64_t i = begin;
-  for (; i + kLanes <= end; i += kLanes) store(out + i - begin, load_bf16(p + i));
-  for (; i < end; ++i) out[i - begin] = tensor::bf16_to_float(p[i]);
-}
-
-TULOU_INLINE uint16_t half_word(const uint8_t* p) {
-  uint16_t value;
-  std::memcpy(&value, p, sizeof value);
-  return value;
-}
-
-TULOU_INLINE float half_at(const uint8_t* p) {
-#if TULOU_SIMD >= 2
-  return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(half_word(p))));
-#else
-  return tensor::fp16_to_float(half_word(p));
-#endif
-}
-
-TULOU_INLINE void decode_q8_0(const std::byte* row, int64_t begin, int64_t end, float* out) {
-  const auto* block = reinterpret_cast<const uint8_t*>(row) + begin / 32 * 34;
-  for (int64_t i = begin; i < end; i += 32, block += 34, out += 32) {
-    const V d = set1(half_at(block));
-    const auto* q = reinterpret_cast<const int8_t*>(block + 2);
-    for (int64_t j = 0; j < 32; j += kLanes) store(out + j, mul(d, load_i8(q + j)));
-  }
-}
-
-TULOU_INLINE void decode_q4_0(const std::byte* row, int64_t begin, int64_t end, float* out) {
-  const auto* block = reinterpret_cast<const uint8_t*>(row) + begin / 32 * 18;
-  const V offset = set1(8.0f);
-  for (int64_t i = begin; i < end; i += 32, block += 18, out += 32) {
-    const V d = set1(half_at(block));
-    const uint8_t* q = block + 2;
-    for (int64_t j = 0; j < 16; j += kLanes) {
-      store(out + j, mul(d, sub(load_u4_low(q + j), offset)));
-      store(out + 16 + j, mul(d, sub(load_u4_high(q + j), offset)));
-    }
-  }
-}
-
-TULOU_INLINE void decode_q4_1(const std::byte* row, int64_t begin, int64_t end, float* out) {
-  const auto* block = reinterpret_cast<const uint8_t*>(row) + begin / 32 * 20;
-  for (int64_t i = begin; i < end; i += 32, block += 20, out += 32) {
-    const V d = set1(half_at(block)), m = set1(half_at(block + 2));
-    const uint8_t* q = block + 4;
-    for (int64_t j = 0; j < 16; j += kLanes) {
-      store(out + j, add(mul(d, load_u4_low(q + j)), m));
-      store(out + 16 + j, add(mul(d, load_u4_high(q + j)), m));
-    }
-  }
-}
+#include "kernels/gemm/formats-inl.h"
 
 void decode(tensor::DType dtype, const std::byte* row, int64_t begin, int64_t end, float* out) {
-  using tensor::DType;
-  const auto bytes = static_cast<size_t>(end - begin) * sizeof(float);
-  switch (dtype) {
-    case DType::kF32:
-      std::memcpy(out, row + static_cast<size_t>(begin) * sizeof(float), bytes);
-      break;
-    case DType::kF16:
-      decode_f16(row, begin, end, out);
-      break;
-    case DType::kBF16:
-      decode_bf16(row, begin, end, out);
-      break;
-    case DType::kQ8_0:
-      decode_q8_0(row, begin, end, out);
-      break;
-    case DType::kQ4_0:
-      decode_q4_0(row, begin, end, out);
-      break;
-    case DType::kQ4_1:
-      decode_q4_1(row, begin, end, out);
-      break;
-    default:
-      dequantize_row(dtype, row + tensor::row_bytes(dtype, begin), out, end - begin);
+  const std::byte* from = row + tensor::row_bytes(dtype, begin);
+  const int64_t chunks = (end - begin) / kChunk;
+  const bool known = with_format(dtype, [&](auto format) {
+    for (int64_t c = 0; c < chunks; ++c) {
+      V values[kChunkVectors];
+      format.decode(from, c, values);
+      for (int64_t j = 0; j < kChunkVectors; ++j) store(out + c * kChunk + j * kLanes, values[j]);
+    }
+  });
+  const int64_t done = known ? chunks * kChunk : 0;
+  if (begin + done < end)
+    dequantize_row(dtype, from + tensor::row_bytes(dtype, done), out + done, end - begin - done);
+}
+
+// Finishes y[m][n ... n + count): lanes together, then the bias, then what is there.
+TULOU_INLINE void put(const GemmArgs& a, int64_t m, int64_t n, const V* sums, int64_t count) {
+  float* y = a.y + m * a.y_stride + n;
+  float values[kGemmRows];
+  int64_t r = 0;
+  for (; r + 4 <= count; r += 4) reduce_add4(sums + r, values + r);
+  for (; r < count; ++r) values[r] = reduce_add(sums[r]);
+  for (r = 0; r < count; ++r) {
+    const float value = a.bias != nullptr ? values[r] + a.bias[n + r] : values[r];
+    y[r] = a.accumulate ? y[r] + value : value;
   }
+}
+
+// One row of x and kRows of weights, decoded in registers. Each sum takes the steps of
+// multiply_tile.
+template <int kRows, typename Format>
+TULOU_INLINE void multiply_single(const GemmArgs& a, Format format, int64_t m, int64_t n) {
+  const size_t row_bytes = tensor::row_bytes(a.dtype, a.k);
+  const std::byte* w = a.weight + static_cast<size_t>(n) * row_bytes;
+  const float* x = a.x + m * a.x_stride;
+  V acc[kRows];
+  for (int r = 0; r < kRows; ++r) acc[r] = zero();
+  const int64_t chunks = a.k / kChunk, rest = a.k % kChunk;
+  const size_t chunk_bytes = chunks == 0 ? 0 : row_bytes / static_cast<size_t>(chunks);
+  for (int64_t c = 0; c < chunks; ++c) {
+    for (int r = 0; r < kRows; ++r) {
+      // The same place of the next group of rows: the processor does not see so far ahead.
+      const size_t ahead = static_cast<size_t>(r + kRows) * row_bytes;
+      __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(w) + ahead +
+                                                       static_cast<size_t>(c) * chunk_bytes));
+      V values[kChunkVectors];
+      format.decode(w + static_cast<size_t>(r) * row_bytes, c, values);
+      for (int64_t j = 0; j < kChunkVectors; ++j)
+        acc[r] = fma(load(x + c * kChunk + j * kLanes), values[j], acc[r]);
+    }
+  }
+  if (rest != 0) {
+    const float* last = x + chunks * kChunk;
+    for (int r = 0; r < kRows; ++r) {
+      float values[kChunk] = {};
+      decode(a.dtype, w + static_cast<size_t>(r) * row_bytes, a.k - rest, a.k, values);
+      for_lanes(rest, [&](int64_t i, int64_t count) {
+        acc[r] = fma(load_some(last + i, count), load(values + i), acc[r]);
+      });
+    }
+  }
+  put(a, m, n, acc, kRows);
 }
 
 // Adds products of kM rows of x and kN rows of decoded weights to their vectors of partial sums:
@@ -126,58 +101,60 @@ TULOU_INLINE void multiply_rows(const float* w, int64_t w_stride, const float* x
                                 int64_t m, int64_t depth, float* sums) {
   constexpr int64_t kStep = kGemmRows * kLanes;
   int64_t i = 0;
-#if TULOU_SIMD == 3
-  for (; i + 3 <= m; i += 3)
-    multiply_tile<3, 8>(w, w_stride, x + i * x_stride, x_stride, depth, sums + i * kStep);
-#else
   for (; i + 3 <= m; i += 3) {
-    multiply_tile<3, 4>(w, w_stride, x + i * x_stride, x_stride, depth, sums + i * kStep);
-    multiply_tile<3, 4>(w + 4 * w_stride, w_stride, x + i * x_stride, x_stride, depth,
+    const float* here = x + i * x_stride;
+#if TULOU_SIMD == 3
+    multiply_tile<3, 8>(w, w_stride, here, x_stride, depth, sums + i * kStep);
+#else
+    multiply_tile<3, 4>(w, w_stride, here, x_stride, depth, sums + i * kStep);
+    multiply_tile<3, 4>(w + 4 * w_stride, w_stride, here, x_stride, depth,
                         sums + i * kStep + 4 * kLanes);
-  }
 #endif
-  for (; i < m; ++i)
-    multiply_tile<1, 8>(w, w_stride, x + i * x_stride, x_stride, depth, sums + i * kStep);
+  }
+  for (; i < m; ++i) {
+    const float* here = x + i * x_stride;
+    multiply_tile<1, 8>(w, w_stride, here, x_stride, depth, sums + i * kStep);
+  }
 }
 
 // One group of up to 8 weight rows, up to kGemmTokens rows of x.
 TULOU_INLINE void multiply_group(const GemmArgs& a, int64_t n, int64_t rows, int64_t m,
                                  int64_t tokens) {
   float* decoded = a.scratch;
-  float* sums = a.scratch + kGemmRows * kGemmDepth;
+  float* sums = a.scratch + kGemmRows * kGemmStride;
   const size_t row_bytes = tensor::row_bytes(a.dtype, a.k);
-  const bool plain = a.dtype == tensor::DType::kF32 && rows == kGemmRows;
   std::memset(sums, 0, static_cast<size_t>(tokens * kGemmRows * kLanes) * sizeof(float));
   for (int64_t k = 0; k < a.k; k += kGemmDepth) {
     const int64_t depth = std::min(kGemmDepth, a.k - k);
     const std::byte* row = a.weight + static_cast<size_t>(n) * row_bytes;
-    const float* x = a.x + m * a.x_stride + k;
-    if (plain) {
-      multiply_rows(reinterpret_cast<const float*>(row) + k, a.k, x, a.x_stride, tokens, depth,
-                    sums);
-      continue;
-    }
     for (int64_t r = 0; r < kGemmRows; ++r) {
       // Past the end the last row stands in: its sums are never looked at.
       const std::byte* stored = row + static_cast<size_t>(std::min(r, rows - 1)) * row_bytes;
-      decode(a.dtype, stored, k, k + depth, decoded + r * kGemmDepth);
+      decode(a.dtype, stored, k, k + depth, decoded + r * kGemmStride);
     }
-    multiply_rows(decoded, kGemmDepth, x, a.x_stride, tokens, depth, sums);
+    multiply_rows(decoded, kGemmStride, a.x + m * a.x_stride + k, a.x_stride, tokens, depth, sums);
   }
   for (int64_t t = 0; t < tokens; ++t) {
-    float* y = a.y + (m + t) * a.y_stride + n;
-    for (int64_t r = 0; r < rows; ++r) {
-      float value = reduce_add(load(sums + (t * kGemmRows + r) * kLanes));
-      if (a.bias != nullptr) value += a.bias[n + r];
-      y[r] = a.accumulate ? y[r] + value : value;
-    }
+    V finished[kGemmRows];
+    for (int64_t r = 0; r < kGemmRows; ++r) finished[r] = load(sums + (t * kGemmRows + r) * kLanes);
+    put(a, m + t, n, finished, rows);
   }
 }
 
 void gemm(const GemmArgs& a) {
+  constexpr int64_t kSingleRows = 4;
+  int64_t n = a.begin;
+  if (a.m == 1) {
+    const bool known = with_format(a.dtype, [&](auto format) {
+      for (; n + kSingleRows <= a.end; n += kSingleRows)
+        multiply_single<kSingleRows>(a, format, 0, n);
+      for (; n < a.end; ++n) multiply_single<1>(a, format, 0, n);
+    });
+    if (known) return;
+  }
   for (int64_t m = 0; m < a.m; m += kGemmTokens) {
     const int64_t tokens = std::min(kGemmTokens, a.m - m);
-    for (int64_t n = a.begin; n < a.end; n += kGemmRows)
+    for (n = a.begin; n < a.end; n += kGemmRows)
       multiply_group(a, n, std::min(kGemmRows, a.end - n), m, tokens);
   }
 }

@@ -31,12 +31,15 @@ struct GemmArgs {
 // Weight rows that are decoded together; ranges should be multiples of it.
 inline constexpr int64_t kGemmRows = 8;
 // Values of a weight row that are decoded at a time: a multiple of every block size.
-inline constexpr int64_t kGemmDepth = 1024;
+inline constexpr int64_t kGemmDepth = 512;
+// Floats from one decoded row to the next: not a power of two, which would put the same column of
+// all rows into one set of the L1 cache.
+inline constexpr int64_t kGemmStride = kGemmDepth + 16;
 // Rows of x that use a decoded piece before the next one is decoded.
-inline constexpr int64_t kGemmTokens = 64;
+inline constexpr int64_t kGemmTokens = 128;
 inline constexpr int64_t kMaxLanes = 16;
 inline constexpr int64_t kGemmScratch =
-    kGemmRows * kGemmDepth + kGemmTokens * kGemmRows * kMaxLanes;
+    kGemmRows * kGemmStride + kGemmTokens * kGemmRows * kMaxLanes;
 
 struct GemmKernels {
   void (*gemm)(const GemmArgs& args);

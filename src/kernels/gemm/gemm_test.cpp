@@ -195,8 +195,9 @@ TEST(Decode, HasTheBitsOfTheReferenceDecoder) {
 // F32 has no blocks, so every depth around the widths of vectors and of pieces.
 TEST(Gemm, DepthsAroundVectorsAndPieces) {
   Random random(2);
+  static_assert(kGemmDepth == 512, "the depths below are chosen around it");
   for (const int64_t k :
-       {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 65, 1023, 1024, 1025, 2049}) {
+       {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 65, 511, 512, 513, 1025}) {
     for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
       for (const int64_t m : {1, 2, 5}) {
         const Product product(random, dtype, m, 9, k);
@@ -208,7 +209,8 @@ TEST(Gemm, DepthsAroundVectorsAndPieces) {
 
 TEST(Gemm, RowsAndColumnsAroundTiles) {
   Random random(3);
-  for (const int64_t m : {0, 1, 2, 3, 4, 5, 6, 7, 8, 63, 64, 65, 66, 67, 130}) {
+  static_assert(kGemmTokens == 128, "the numbers of rows below are chosen around it");
+  for (const int64_t m : {0, 1, 2, 3, 4, 5, 6, 7, 8, 64, 127, 128, 129, 130, 131, 132, 260}) {
     for (const int64_t n : {0, 1, 3, 4, 7, 8, 9, 15, 17}) {
       const DType dtype = dtype_at(random.below(3));
       const Product product(random, dtype, m, n, random.between(1, 70));
@@ -240,7 +242,7 @@ TEST(Gemm, RandomShapes) {
     const int64_t block = tensor::info(dtype).block_size;
     const int64_t k =
         random.between(1, std::max<int64_t>(1, (i % 10 == 0 ? 2500 : 300) / block)) * block;
-    const Product product(random, dtype, random.between(0, i % 10 == 0 ? 90 : 20),
+    const Product product(random, dtype, random.between(0, i % 10 == 0 ? 150 : 20),
                           random.between(0, 40), k);
     for (const auto level : levels()) check_against_double(product, level, product.all(level));
   }
@@ -253,7 +255,7 @@ TEST(Gemm, RowsAndRangesDoNotChangeBits) {
     const DType dtype = dtype_at(t);
     const int64_t block = tensor::info(dtype).block_size;
     for (const int64_t depth : {block, 9 * 256 / block * block}) {
-      const Product product(random, dtype, 70, 27, depth);
+      const Product product(random, dtype, depth == block ? 135 : 40, 27, depth);
       for (const auto level : levels()) {
         const Fenced<float> all = product.all(level);
         Fenced<float> alone(product.start);
@@ -263,7 +265,7 @@ TEST(Gemm, RowsAndRangesDoNotChangeBits) {
 
         Fenced<float> pieces(product.start);
         for (int64_t row = 0; row < product.m;) {
-          const int64_t rows = std::min(product.m - row, random.between(1, 66));
+          const int64_t rows = std::min(product.m - row, random.between(1, 130));
           for (int64_t begin = 0; begin < product.n;) {
             const int64_t end = std::min(product.n, begin + random.between(1, 12));
             product.run(level, row, rows, begin, end, pieces);
@@ -277,15 +279,15 @@ TEST(Gemm, RowsAndRangesDoNotChangeBits) {
   }
 }
 
-// The first m rows of a call with 1 to 130 rows: equal bits for each m.
+// The first m rows of a call with 1 to 135 rows: equal bits for each m.
 TEST(Gemm, AnyNumberOfRowsGivesTheSameBits) {
   Random random(7);
   for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF16, DType::kQ8_0, DType::kQ4_0,
                             DType::kQ4_1, DType::kQ6_K}) {
-    const Product product(random, dtype, 130, 11, 512);
+    const Product product(random, dtype, 135, 11, 512);
     for (const auto level : levels()) {
       const Fenced<float> all = product.all(level);
-      for (int64_t m = 1; m <= 130; ++m) {
+      for (int64_t m = 1; m <= 135; ++m) {
         Fenced<float> y(product.start);
         product.run(level, 0, m, 0, product.n, y);
         const int64_t written = (m - 1) * product.y_stride + product.n;
