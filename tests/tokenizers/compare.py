@@ -59,6 +59,11 @@ class Program:
         self.binary, self.model, self.work = binary, model, work
 
     def run(self, command, values, special):
+        # In parts: the program takes a limited number of ids at once.
+        return [result for start in range(0, len(values), 5000)
+                for result in self.run_part(command, values[start:start + 5000], special)]
+
+    def run_part(self, command, values, special):
         path = os.path.join(self.work, "batch.json")
         with open(path, "w", encoding="utf-8") as file:
             json.dump(values, file, ensure_ascii=False)
