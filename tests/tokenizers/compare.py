@@ -60,8 +60,8 @@ class Program:
 
     def run(self, command, values, special):
         # In parts: the program takes a limited number of ids at once.
-        return [result for start in range(0, len(values), 5000)
-                for result in self.run_part(command, values[start:start + 5000], special)]
+        return [result for start in range(0, len(values), 1500)
+                for result in self.run_part(command, values[start:start + 1500], special)]
 
     def run_part(self, command, values, special):
         path = os.path.join(self.work, "batch.json")
