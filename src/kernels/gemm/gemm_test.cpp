@@ -75,7 +75,7 @@ std::vector<float> decoded_weights(const Fenced<std::byte>& stored, DType dtype,
                                    int64_t k) {
   std::vector<float> values(static_cast<size_t>(n * k));
   const size_t row = tensor::row_bytes(dtype, k);
-  for (int64_t r = 0; r < n; ++r)
+  for (int64_t r = 0; r < n && k > 0; ++r)
     dequantize_row(dtype, stored.data() + static_cast<size_t>(r) * row, values.data() + r * k, k);
   return values;
 }
