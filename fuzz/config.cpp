@@ -1,7 +1,7 @@
 // config.json and its like: any JSON, and typed access to each of its keys.
 #include <string>
 
-#include "base/json.h"
+#include "base/json_value.h"
 #include "guarded_input.h"
 
 namespace {

@@ -3,7 +3,7 @@
 // as data.
 #include <string>
 
-#include "base/json.h"
+#include "base/json_value.h"
 #include "guarded_input.h"
 #include "text/template.h"
 

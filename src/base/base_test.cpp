@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_value.h"
 #include "base/number.h"
 #include "base/rng.h"
 #include "base/thread_pool.h"

@@ -1,4 +1,4 @@
-#include "base/json.h"
+#include "base/json_value.h"
 
 #include <simdjson.h>
 

@@ -4,14 +4,15 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace tulou::base {
 
-using Json = nlohmann::ordered_json;  // chat templates need the order of keys
+// Chat templates need the order of keys. Declared only; base/json_value.h has the whole type.
+using Json = nlohmann::ordered_json;
 
 inline constexpr int kMaxJsonDepth = 64;
 

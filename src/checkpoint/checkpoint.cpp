@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/json_value.h"
 #include "base/number.h"
 #include "checkpoint/gguf.h"
 #include "checkpoint/safetensors.h"
@@ -74,6 +75,8 @@ std::string part_suffix(int64_t number, int64_t count) {
 
 }  // namespace
 
+Checkpoint::Checkpoint() : config_(std::make_shared<base::Json>()) {}
+
 std::shared_ptr<const Checkpoint> Checkpoint::open(const std::string& path) {
   std::shared_ptr<Checkpoint> checkpoint(new Checkpoint);
   checkpoint->path_ = path;
@@ -89,9 +92,9 @@ void Checkpoint::open_folder() {
   format_ = Format::kSafetensors;
   const std::string config_path = join(path_, "config.json");
   if (!base::exists(config_path)) throw Error("checkpoint.no_config", path_);
-  config_ = base::read_json_file(config_path, kMaxConfigBytes);
-  if (!config_.is_object()) throw Error("json.wrong_type", config_path, "(document)", "an object");
-  const std::string method = quantization_method(config_);
+  config_ = std::make_shared<base::Json>(base::read_json_file(config_path, kMaxConfigBytes));
+  if (!config_->is_object()) throw Error("json.wrong_type", config_path, "(document)", "an object");
+  const std::string method = quantization_method(*config_);
   if (!method.empty()) throw Error("checkpoint.quantization_unsupported", path_, shown(method));
   const std::string index_path = join(path_, "model.safetensors.index.json");
   if (!base::exists(index_path)) {

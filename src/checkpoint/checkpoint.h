@@ -43,7 +43,7 @@ class Checkpoint {
   const TensorEntry& require(std::string_view name) const;
 
   // config.json as it stands; null for GGUF.
-  const base::Json& config() const { return config_; }
+  const base::Json& config() const { return *config_; }
   // Empty for safetensors.
   const GgufMetadata& metadata() const { return metadata_; }
   // The text of a file beside the weights, such as generation_config.json (at most 64 MiB); nothing
@@ -60,7 +60,7 @@ class Checkpoint {
   void drop_pages() const;
 
  private:
-  Checkpoint() = default;
+  Checkpoint();
   void open_folder();
   void open_gguf();
   void add_parts(int64_t count);
@@ -73,7 +73,7 @@ class Checkpoint {
   std::vector<std::shared_ptr<const base::MappedFile>> files_;
   std::vector<TensorEntry> tensors_;
   NameIndex index_;
-  base::Json config_;
+  std::shared_ptr<const base::Json> config_;  // never a null pointer
   GgufMetadata metadata_;
   uint64_t tensor_bytes_ = 0;
 };

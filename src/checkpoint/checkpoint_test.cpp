@@ -1,5 +1,6 @@
 // Whole checkpoints: folders, shards, split files, and what is said when a part is wrong.
 #include "checkpoint/checkpoint.h"
+#include "base/json_value.h"
 
 #include <gtest/gtest.h>
 

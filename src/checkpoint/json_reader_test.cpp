@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/json.h"
+#include "base/json_value.h"
 #include "checkpoint/expect_error.h"
 
 namespace tulou::checkpoint {

@@ -18,7 +18,7 @@ constexpr int64_t kMaxCount = int64_t{1} << 30;
 
 struct Parameter {
   const char* name;   // of the flag without dashes, and of /set
-  const char* flags;  // as CLI11 wants them
+  const char* flags;  // short and long
   const char* value;
   const char* description;
   void (*apply)(AnswerSettings& settings, const std::string& what, const std::string& text);
@@ -115,21 +115,17 @@ std::vector<std::string> AnswerSettings::shown() const {
   return lines;
 }
 
-void declare_answer_options(CLI::App& app, AnswerSettings& settings, std::string& system) {
-  app.add_option("--system", system, "The system message")->type_name("TEXT");
+void declare_answer_options(Arguments& arguments, AnswerSettings& settings, std::string& system) {
+  arguments.text("--system", "TEXT", system, "The system message");
   for (const Parameter& parameter : kParameters) {
-    app.add_option_function<std::string>(
-           parameter.flags,
-           [&settings, &parameter](const std::string& text) {
-             parameter.apply(settings, std::string("--") + parameter.name, text);
-           },
-           parameter.description)
-        ->type_name(parameter.value);
+    arguments.value(parameter.flags, parameter.value, parameter.description,
+                    [&settings, &parameter](const std::string& text) {
+                      parameter.apply(settings, std::string("--") + parameter.name, text);
+                    });
   }
-  add_strings(app, "--stop", settings.stops, "Ends the answer where this text comes; repeatable");
-  app.add_flag_callback(
-      "--no-think", [&settings] { settings.think = false; }, "Answer without thinking first");
-  app.add_flag("--hide-think", settings.hide_think, "Do not show the thinking");
+  arguments.texts("--stop", settings.stops, "Ends the answer where this text comes; repeatable");
+  arguments.negative_flag("--no-think", settings.think, "Answer without thinking first");
+  arguments.flag("--hide-think", settings.hide_think, "Do not show the thinking");
 }
 
 void set_parameter(AnswerSettings& settings, const std::string& name, const std::string& value) {

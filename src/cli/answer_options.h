@@ -2,13 +2,13 @@
 // table makes the flags and the names of /set.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cli/arguments.h"
 #include "engine/sampling.h"
 
 namespace tulou::cli {
@@ -32,7 +32,7 @@ struct AnswerSettings {
 };
 
 // Adds --system, --max-tokens, the sampling options, --stop, --no-think and --hide-think.
-void declare_answer_options(CLI::App& app, AnswerSettings& settings, std::string& system);
+void declare_answer_options(Arguments& arguments, AnswerSettings& settings, std::string& system);
 
 // Sets a parameter by the name of its flag without dashes. Error cli.bad_value; `what` names the
 // origin. An unknown name is Error cli.unknown_parameter with the nearest one.

@@ -19,13 +19,12 @@ namespace {
 
 class ChatCommand final : public Command {
  public:
-  void declare(CLI::App& app) override {
-    app.add_option("MODEL", model_, "Checkpoint folder or .gguf file")->required();
-    declare_answer_options(app, settings_, system_);
-    app.add_option("--history", history_, "Keep typed lines in this file (nowhere)")
-        ->type_name("FILE");
-    options_.declare(app);
-    app.footer(
+  void declare(Arguments& arguments) override {
+    arguments.positional("MODEL", model_, "Checkpoint folder or .gguf file", Need::kRequired);
+    declare_answer_options(arguments, settings_, system_);
+    arguments.text("--history", "FILE", history_, "Keep typed lines in this file (nowhere)");
+    options_.declare(arguments);
+    arguments.examples(
         "Examples:\n"
         "  tulou chat ./Qwen3.5-0.8B --system \"Answer briefly.\"\n"
         "  printf 'Hello\\n/quit\\n' | tulou chat model.gguf\n"

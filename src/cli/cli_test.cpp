@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/json_value.h"
 #include "cli/forward_rows.h"
 #include "cli/inspect_report.h"
 #include "cli/progress_bar.h"

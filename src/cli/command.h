@@ -1,12 +1,12 @@
 // What a command of the program is: it declares its options, and runs.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
 
+#include "cli/arguments.h"
 #include "cli/output.h"
 
 namespace tulou::cli {
@@ -20,7 +20,7 @@ class Command {
  public:
   virtual ~Command() = default;
   // Adds options, positionals and examples. The pointers in them refer to this object.
-  virtual void declare(CLI::App& app) = 0;
+  virtual void declare(Arguments& arguments) = 0;
   // Runs with the parsed options; the exit code. Throws base::Error.
   virtual int run(Output& out) = 0;
 };

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "base/json.h"
+#include "base/json_value.h"
 
 namespace tulou::cli {
 

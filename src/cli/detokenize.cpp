@@ -2,7 +2,7 @@
 #include <limits>
 
 #include "base/error.h"
-#include "base/json.h"
+#include "base/json_value.h"
 #include "base/number.h"
 #include "checkpoint/ids_json.h"
 #include "cli/command.h"
@@ -34,14 +34,16 @@ std::vector<int32_t> parse_id_list(std::string_view text, const std::string& sou
 
 class DetokenizeCommand final : public Command {
  public:
-  void declare(CLI::App& app) override {
-    app.add_option("MODEL", model_, "Checkpoint folder, folder of tokenizer files, or .gguf file")
-        ->required();
-    app.add_option("FILE", file_, "The ids; standard input for - or nothing");
-    app.add_flag("--special", special_, "Show special tokens");
-    app.add_flag("--batch", batch_,
-                 "FILE is a JSON array of arrays of ids; the answer an array of texts");
-    app.footer("Example:\n  echo 9707 | tulou detokenize ./Qwen3-0.6B\n");
+  void declare(Arguments& arguments) override {
+    arguments.positional("MODEL", model_,
+                         "Checkpoint folder, folder of tokenizer files, or .gguf file",
+                         Need::kRequired);
+    arguments.positional("FILE", file_, "The ids; standard input for - or nothing",
+                         Need::kOptional);
+    arguments.flag("--special", special_, "Show special tokens");
+    arguments.flag("--batch", batch_,
+                   "FILE is a JSON array of arrays of ids; the answer an array of texts");
+    arguments.examples("Example:\n  echo 9707 | tulou detokenize ./Qwen3-0.6B\n");
   }
 
   int run(Output& out) override {

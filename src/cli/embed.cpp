@@ -26,16 +26,17 @@ void append_normalised(std::span<const float> hidden, size_t dimensions, std::ve
 
 class EmbedCommand final : public Command {
  public:
-  void declare(CLI::App& app) override {
-    app.add_option("MODEL", model_, "Checkpoint folder or .gguf file")->required();
-    app.add_option("IDS", ids_, "JSON: an array of ids, or an array of arrays")->required();
-    app.add_option("--out", out_, "The .npy file to write: float32 [sequences, dimensions]")
-        ->required()
-        ->type_name("FILE");
-    add_integer(app, "--dimensions", dimensions_, 1, int64_t{1} << 20,
-                "Keep the first D values and scale them to length 1 again");
-    options_.declare(app);
-    app.footer("Example:\n  tulou embed ./Qwen3-Embedding-0.6B ids.json --out embedding.npy\n");
+  void declare(Arguments& arguments) override {
+    arguments.positional("MODEL", model_, "Checkpoint folder or .gguf file", Need::kRequired);
+    arguments.positional("IDS", ids_, "JSON: an array of ids, or an array of arrays",
+                         Need::kRequired);
+    arguments.text("--out", "FILE", out_, "The .npy file to write: float32 [sequences, dimensions]",
+                   Need::kRequired);
+    arguments.integer("--dimensions", dimensions_, 1, int64_t{1} << 20,
+                      "Keep the first D values and scale them to length 1 again");
+    options_.declare(arguments);
+    arguments.examples(
+        "Example:\n  tulou embed ./Qwen3-Embedding-0.6B ids.json --out embedding.npy\n");
   }
 
   int run(Output&) override {

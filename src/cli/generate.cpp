@@ -39,14 +39,15 @@ void generate_all(engine::Engine& engine, std::span<std::vector<int32_t>> sequen
 
 class GenerateCommand final : public Command {
  public:
-  void declare(CLI::App& app) override {
-    app.add_option("MODEL", model_, "Checkpoint folder or .gguf file")->required();
-    app.add_option("IDS", ids_, "JSON: an array of ids, or an array of arrays")->required();
-    add_integer(app, "-n,--max-tokens", max_tokens_, 1, int64_t{1} << 30,
-                "How many ids to generate for each sequence (16)");
-    app.add_flag("--batch", batch_, "All sequences at once");
-    options_.declare(app);
-    app.footer("Example:\n  tulou generate ./Qwen3.5-0.8B ids.json -n 48\n");
+  void declare(Arguments& arguments) override {
+    arguments.positional("MODEL", model_, "Checkpoint folder or .gguf file", Need::kRequired);
+    arguments.positional("IDS", ids_, "JSON: an array of ids, or an array of arrays",
+                         Need::kRequired);
+    arguments.integer("-n,--max-tokens", max_tokens_, 1, int64_t{1} << 30,
+                      "How many ids to generate for each sequence (16)");
+    arguments.flag("--batch", batch_, "All sequences at once");
+    options_.declare(arguments);
+    arguments.examples("Example:\n  tulou generate ./Qwen3.5-0.8B ids.json -n 48\n");
   }
 
   int run(Output& out) override {

@@ -1,6 +1,6 @@
 // tulou inspect: everything about a model, or about what this processor can run.
 #include "base/error.h"
-#include "base/json.h"
+#include "base/json_value.h"
 #include "cli/command.h"
 #include "cli/inspect_report.h"
 #include "cli/model_options.h"
@@ -12,13 +12,13 @@ namespace {
 
 class InspectCommand final : public Command {
  public:
-  void declare(CLI::App& app) override {
-    app.add_option("MODEL", model_, "Checkpoint folder or .gguf file");
-    app.add_flag("--json", json_, "As one JSON object");
-    app.add_flag("--kernels", kernels_,
-                 "Only the processor and its kernel levels; MODEL may be left out");
-    options_.declare(app);
-    app.footer(
+  void declare(Arguments& arguments) override {
+    arguments.positional("MODEL", model_, "Checkpoint folder or .gguf file", Need::kOptional);
+    arguments.flag("--json", json_, "As one JSON object");
+    arguments.flag("--kernels", kernels_,
+                   "Only the processor and its kernel levels; MODEL may be left out");
+    options_.declare(arguments);
+    arguments.examples(
         "Examples:\n"
         "  tulou inspect ./Qwen3.5-0.8B\n"
         "  tulou inspect --kernels --json\n");

@@ -2,6 +2,7 @@
 #include "cli/inspect_report.h"
 
 #include "base/error.h"
+#include "base/json_value.h"
 #include "checkpoint/checkpoint.h"
 #include "completion/text_model.h"
 #include "hardware/cpu_features.h"

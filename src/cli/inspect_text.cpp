@@ -1,4 +1,5 @@
 // The report about a model as text for people.
+#include "base/json_value.h"
 #include "base/number.h"
 #include "cli/inspect_report.h"
 

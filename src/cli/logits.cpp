@@ -16,17 +16,18 @@ namespace {
 
 class LogitsCommand final : public Command {
  public:
-  void declare(CLI::App& app) override {
-    app.add_option("MODEL", model_, "Checkpoint folder or .gguf file")->required();
-    app.add_option("IDS", ids_, "JSON: an array of ids, or an array of arrays")->required();
-    app.add_option("--out", out_, "The .npy file to write: float32 [tokens, vocabulary]")
-        ->required()
-        ->type_name("FILE");
-    add_integer(app, "--split", split_, 1, int64_t{1} << 30,
-                "Tokens at a time through the cache; 1 is pure decoding");
-    app.add_flag("--batch", batch_, "All sequences in one ragged batch");
-    options_.declare(app);
-    app.footer("Example:\n  tulou logits ./Qwen3.5-0.8B ids.json --out logits.npy --split 7\n");
+  void declare(Arguments& arguments) override {
+    arguments.positional("MODEL", model_, "Checkpoint folder or .gguf file", Need::kRequired);
+    arguments.positional("IDS", ids_, "JSON: an array of ids, or an array of arrays",
+                         Need::kRequired);
+    arguments.text("--out", "FILE", out_, "The .npy file to write: float32 [tokens, vocabulary]",
+                   Need::kRequired);
+    arguments.integer("--split", split_, 1, int64_t{1} << 30,
+                      "Tokens at a time through the cache; 1 is pure decoding");
+    arguments.flag("--batch", batch_, "All sequences in one ragged batch");
+    options_.declare(arguments);
+    arguments.examples(
+        "Example:\n  tulou logits ./Qwen3.5-0.8B ids.json --out logits.npy --split 7\n");
   }
 
   int run(Output&) override {

@@ -90,46 +90,13 @@ int report(const base::Error& error) {
   return is_usage_error(error.id()) ? kExitUsage : kExitFailure;
 }
 
-// The first of the arguments left over that looks like an option, else the first.
-[[noreturn]] void throw_left_over(const CLI::App& app, const std::string& command) {
-  const std::vector<std::string> left_over = app.remaining();
-  const auto is_option = [](const std::string& text) {
-    return text.size() > 1 && text.starts_with('-');
-  };
-  const auto option = std::find_if(left_over.begin(), left_over.end(), is_option);
-  if (option == left_over.end())
-    throw base::Error("cli.extra_argument", command,
-                      base::printable(left_over.empty() ? "" : left_over.front()));
-  std::vector<std::string> names;
-  for (const CLI::Option* known : app.get_options()) {
-    for (const std::string& name : known->get_lnames()) names.push_back("--" + name);
-    for (const std::string& name : known->get_snames()) names.push_back("-" + name);
-  }
-  const std::string typed = option->substr(0, option->find('='));
-  const std::string near = nearest(typed, names);
-  throw base::Error(
-      "cli.unknown_option", base::printable(typed), command,
-      near.empty() ? "see tulou " + command + " --help" : "did you mean " + near + "?");
-}
-
-int run_command(const CommandEntry& entry, std::vector<std::string> arguments, Output& out) {
-  const std::string name(entry.name);
-  CLI::App app(std::string(entry.summary), "tulou " + name);
-  app.set_help_flag("-h,--help", "This text");
-  app.get_formatter()->column_width(34);
+int run_command(const CommandEntry& entry, std::vector<std::string> typed, Output& out) {
+  Arguments arguments(std::string(entry.name), std::string(entry.summary));
   const std::unique_ptr<Command> command = entry.make();
-  command->declare(app);
-  std::reverse(arguments.begin(), arguments.end());  // what CLI11 expects of a vector
-  try {
-    app.parse(std::move(arguments));
-  } catch (const CLI::CallForHelp&) {
-    out.write(app.help());
+  command->declare(arguments);
+  if (const std::optional<std::string> help = arguments.parse(std::move(typed))) {
+    out.write(*help);
     return kExitOk;
-  } catch (const CLI::ExtrasError&) {
-    throw_left_over(app, name);
-  } catch (const CLI::ParseError& error) {
-    if (app.remaining_size() > 0) throw_left_over(app, name);
-    throw base::Error("cli.usage", base::printable(error.what()), name);
   }
   return command->run(out);
 }

@@ -1,22 +1,19 @@
-// The table of shared options, and the configuration file; see model_options.h.
+// The table of shared options; see model_options.h.
 #include "cli/model_options.h"
 
 #include <cstdlib>
 #include <map>
-#include <sstream>
 #include <vector>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/number.h"
-#include "cli/nearest.h"
+#include "cli/configuration.h"
 #include "cli/option_value.h"
 
 namespace tulou::cli {
 
 namespace {
 
-constexpr uint64_t kMaxConfigurationBytes = 1u << 20;
 constexpr int64_t kMaxThreads = 1024;
 constexpr int64_t kMaxContext = int64_t{1} << 30;
 
@@ -67,58 +64,22 @@ constexpr ModelOption kOptions[kNumModelOptions] = {
      apply_context},
 };
 
-// The configuration file as keys and values; empty if there is none.
-std::map<std::string, std::string> read_configuration(const std::string& path) {
-  std::map<std::string, std::string> values;
-  if (path.empty() || !base::exists(path)) return values;
-  std::istringstream text(base::read_file(path, kMaxConfigurationBytes));
-  std::vector<CLI::ConfigItem> items;
-  try {
-    items = CLI::ConfigTOML().from_config(text);
-  } catch (const CLI::Error& error) {
-    throw base::Error("cli.configuration", path, base::printable(error.what()));
-  }
-  std::vector<std::string> known;
-  for (const ModelOption& option : kOptions) known.emplace_back(option.key);
-  for (const CLI::ConfigItem& item : items) {
-    const bool is_known = std::find(known.begin(), known.end(), item.fullname()) != known.end();
-    if (!is_known) {
-      const std::string near = nearest(item.fullname(), known);
-      throw base::Error("cli.unknown_setting", path, base::printable(item.fullname()),
-                        near.empty() ? "the keys are described in docs/cli.md"
-                                     : "did you mean \"" + near + "\"?");
-    }
-    if (item.inputs.size() != 1)
-      throw base::Error("cli.configuration", path, item.fullname() + " needs one value");
-    values[item.fullname()] = item.inputs.front();
-  }
-  return values;
-}
-
 }  // namespace
 
-std::string configuration_path() {
-  if (const char* folder = std::getenv("XDG_CONFIG_HOME"); folder != nullptr && *folder != '\0')
-    return std::string(folder) + "/tulou/config.toml";
-  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0')
-    return std::string(home) + "/.config/tulou/config.toml";
-  return "";
-}
-
-void ModelOptions::declare(CLI::App& app) {
+void ModelOptions::declare(Arguments& arguments) {
   for (size_t i = 0; i < kNumModelOptions; ++i) {
     const ModelOption& option = kOptions[i];
-    app.add_option_function<std::string>(
-           option.flag, [this, i](const std::string& text) { flags_[i] = text; },
-           std::string(option.description) + "; or " + option.environment)
-        ->type_name(option.value)
-        ->group("Model options");
+    arguments.value(
+        option.flag, option.value, std::string(option.description) + "; or " + option.environment,
+        [this, i](const std::string& text) { flags_[i] = text; }, "Model options");
   }
 }
 
 ModelSettings ModelOptions::resolve() const {
   const std::string path = configuration_path();
-  const std::map<std::string, std::string> file = read_configuration(path);
+  std::vector<std::string> keys;
+  for (const ModelOption& option : kOptions) keys.emplace_back(option.key);
+  const std::map<std::string, std::string> file = read_configuration(path, keys);
   ModelSettings settings;
   for (size_t i = 0; i < kNumModelOptions; ++i) {
     const ModelOption& option = kOptions[i];

@@ -3,12 +3,12 @@
 // file.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 
+#include "cli/arguments.h"
 #include "nn/layer_state.h"
 
 namespace tulou::cli {
@@ -30,7 +30,7 @@ inline constexpr size_t kNumModelOptions = 5;
 class ModelOptions {
  public:
   // Adds the flags, in a group of their own.
-  void declare(CLI::App& app);
+  void declare(Arguments& arguments);
   // After parsing: flags, environment and configuration file together. Error cli.bad_value,
   // cli.unknown_setting.
   ModelSettings resolve() const;
@@ -38,8 +38,5 @@ class ModelOptions {
  private:
   std::array<std::optional<std::string>, kNumModelOptions> flags_;
 };
-
-// $XDG_CONFIG_HOME/tulou/config.toml, else ~/.config/tulou/config.toml; empty if neither is known.
-std::string configuration_path();
 
 }  // namespace tulou::cli

@@ -2,12 +2,8 @@
 // option.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
-#include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
 namespace tulou::cli {
 
@@ -16,13 +12,5 @@ namespace tulou::cli {
 int64_t integer_value(std::string_view what, std::string_view text, int64_t min, int64_t max);
 uint64_t unsigned_value(std::string_view what, std::string_view text);
 double number_value(std::string_view what, std::string_view text);
-
-// Options of a command whose value is checked by the functions above, once parsed.
-void add_integer(CLI::App& app, const std::string& names, std::optional<int64_t>& target,
-                 int64_t min, int64_t max, const std::string& description);
-
-// An option that may stand several times; each value is taken as it stands.
-void add_strings(CLI::App& app, const std::string& names, std::vector<std::string>& target,
-                 const std::string& description);
 
 }  // namespace tulou::cli

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "cli/answer_options.h"
+#include "cli/configuration.h"
 #include "cli/model_options.h"
 #include "cli/nearest.h"
 #include "cli/option_value.h"
@@ -73,12 +74,11 @@ TEST(AnswerOptions, SetAndShow) {
 }
 
 TEST(AnswerOptions, StopTextsAreTakenAsTheyStand) {
-  CLI::App app;
+  Arguments arguments("test", "");
   AnswerSettings settings;
   std::string system;
-  declare_answer_options(app, settings, system);
-  app.parse(std::vector<std::string>{"8", "--max-tokens", "--no-think", "[b,c]", "--stop", "a",
-                                     "--stop"});
+  declare_answer_options(arguments, settings, system);
+  arguments.parse({"--stop", "a", "--stop", "[b,c]", "--no-think", "--max-tokens", "8"});
   EXPECT_EQ(settings.stops, (std::vector<std::string>{"a", "[b,c]"}));
   EXPECT_EQ(settings.think, false);
   EXPECT_EQ(settings.max_tokens, 8);
@@ -100,11 +100,11 @@ class ModelOptionsTest : public testing::Test {
     std::filesystem::remove_all(folder_);
   }
   void configure(const std::string& text) { std::ofstream(folder_ + "/tulou/config.toml") << text; }
-  static ModelSettings resolve(std::vector<std::string> reversed_arguments) {
-    CLI::App app;
+  static ModelSettings resolve(std::vector<std::string> typed) {
+    Arguments arguments("test", "");
     ModelOptions options;
-    options.declare(app);
-    app.parse(std::move(reversed_arguments));
+    options.declare(arguments);
+    arguments.parse(std::move(typed));
     return options.resolve();
   }
   std::string folder_;
@@ -117,12 +117,12 @@ TEST_F(ModelOptionsTest, FlagBeatsEnvironmentBeatsFile) {
   EXPECT_EQ(resolve({}).cache_type, nn::CacheType::kF32);
   setenv("TULOU_THREADS", "3", 1);
   EXPECT_EQ(resolve({}).threads, 3);
-  EXPECT_EQ(resolve({"4", "--threads"}).threads, 4);
+  EXPECT_EQ(resolve({"--threads", "4"}).threads, 4);
 }
 
 TEST_F(ModelOptionsTest, WrongValuesAreNamed) {
-  EXPECT_EQ(error_id([] { resolve({"0", "--threads"}); }), "cli.bad_value");
-  EXPECT_EQ(error_id([] { resolve({"half", "--precision"}); }), "cli.bad_value");
+  EXPECT_EQ(error_id([] { resolve({"--threads", "0"}); }), "cli.bad_value");
+  EXPECT_EQ(error_id([] { resolve({"--precision", "half"}); }), "cli.bad_value");
   configure("thread = 2\n");
   EXPECT_EQ(error_id([] { resolve({}); }), "cli.unknown_setting");
   configure("threads = [1, 2]\n");

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "base/json.h"
+#include "base/json_value.h"
 #include "base/number.h"
 #include "cli/command.h"
 #include "cli/forward_rows.h"
@@ -85,19 +85,17 @@ class Scorer {
 
 class PerplexityCommand final : public Command {
  public:
-  void declare(CLI::App& app) override {
-    app.add_option("MODEL", model_, "Checkpoint folder or .gguf file")->required();
-    app.add_option("FILE", file_, "The text; - is standard input")->required();
-    app.add_flag("--json", json_, "As one JSON object");
-    CLI::Option* save =
-        app.add_option("--save-logits", save_, "Write the predictions, for --against")
-            ->type_name("FILE");
-    app.add_option("--against", against_, "Compare with the predictions that another run has saved")
-        ->type_name("FILE")
-        ->excludes(save);
-    app.add_flag("--lossy", lossy_, "Replace what is not UTF-8 instead of refusing it");
-    options_.declare(app);
-    app.footer(
+  void declare(Arguments& arguments) override {
+    arguments.positional("MODEL", model_, "Checkpoint folder or .gguf file", Need::kRequired);
+    arguments.positional("FILE", file_, "The text; - is standard input", Need::kRequired);
+    arguments.flag("--json", json_, "As one JSON object");
+    arguments.text("--save-logits", "FILE", save_, "Write the predictions, for --against");
+    arguments.text("--against", "FILE", against_,
+                   "Compare with the predictions that another run has saved");
+    arguments.exclusive("--against", "--save-logits");
+    arguments.flag("--lossy", lossy_, "Replace what is not UTF-8 instead of refusing it");
+    options_.declare(arguments);
+    arguments.examples(
         "The text is cut into windows of --context tokens (512); each token of a window but the\n"
         "first is predicted from those before it. Perplexity = exp(mean of -log p).\n\n"
         "Example:\n"

@@ -1,4 +1,5 @@
 // tulou render: a conversation to the exact text of the prompt. Needs the template only.
+#include "base/json_value.h"
 #include "cli/command.h"
 #include "cli/session.h"
 #include "cli/text_input.h"
@@ -11,14 +12,15 @@ namespace {
 
 class RenderCommand final : public Command {
  public:
-  void declare(CLI::App& app) override {
-    app.add_option("MODEL", model_, "Checkpoint folder, folder of tokenizer files, or .gguf file")
-        ->required();
-    app.add_option("CONVERSATION", file_,
-                   "JSON: {\"messages\": [...], \"tools\": [...], \"enable_thinking\": ..., "
-                   "\"add_generation_prompt\": ...}; - is standard input")
-        ->required();
-    app.footer("Example:\n  tulou render ./Qwen3.5-0.8B conversation.json\n");
+  void declare(Arguments& arguments) override {
+    arguments.positional("MODEL", model_,
+                         "Checkpoint folder, folder of tokenizer files, or .gguf file",
+                         Need::kRequired);
+    arguments.positional("CONVERSATION", file_,
+                         "JSON: {\"messages\": [...], \"tools\": [...], \"enable_thinking\": ..., "
+                         "\"add_generation_prompt\": ...}; - is standard input",
+                         Need::kRequired);
+    arguments.examples("Example:\n  tulou render ./Qwen3.5-0.8B conversation.json\n");
   }
 
   int run(Output& out) override {

@@ -1,6 +1,6 @@
 // tulou run: one prompt, one answer, streamed.
 #include "base/error.h"
-#include "base/json.h"
+#include "base/json_value.h"
 #include "cli/answer_options.h"
 #include "cli/answer_printer.h"
 #include "cli/command.h"
@@ -42,19 +42,16 @@ base::Json result_json(const completion::CompletionResult& result) {
 
 class RunCommand final : public Command {
  public:
-  void declare(CLI::App& app) override {
-    app.add_option("MODEL", model_, "Checkpoint folder or .gguf file")->required();
-    prompt_option_ = app.add_option("PROMPT", prompt_, "The prompt; - is standard input");
-    file_option_ = app.add_option("-f,--file", file_,
-                                  "Read the prompt from a file; - is standard "
-                                  "input")
-                       ->type_name("FILE");
-    declare_answer_options(app, settings_, system_);
-    app.add_flag("--raw", raw_, "Continue the text: no template, special tokens are recognised");
-    app.add_flag("--json", json_, "One JSON object when the answer is complete");
-    app.add_flag("--lossy", lossy_, "Replace what is not UTF-8 instead of refusing it");
-    options_.declare(app);
-    app.footer(
+  void declare(Arguments& arguments) override {
+    arguments.positional("MODEL", model_, "Checkpoint folder or .gguf file", Need::kRequired);
+    arguments.positional("PROMPT", prompt_, "The prompt; - is standard input");
+    arguments.text("-f,--file", "FILE", file_, "Read the prompt from a file; - is standard input");
+    declare_answer_options(arguments, settings_, system_);
+    arguments.flag("--raw", raw_, "Continue the text: no template, special tokens are recognised");
+    arguments.flag("--json", json_, "One JSON object when the answer is complete");
+    arguments.flag("--lossy", lossy_, "Replace what is not UTF-8 instead of refusing it");
+    options_.declare(arguments);
+    arguments.examples(
         "Examples:\n"
         "  tulou run ./Qwen3.5-0.8B \"What is the capital of Morocco?\"\n"
         "  cat letter.txt | tulou run ./Qwen3.5-0.8B --system \"Translate to French.\"\n"
@@ -96,12 +93,10 @@ class RunCommand final : public Command {
  private:
   std::string read_prompt() const {
     const Invalid invalid = lossy_ ? Invalid::kReplace : Invalid::kRefuse;
-    const bool has_prompt = prompt_option_->count() > 0;
-    if (has_prompt && file_option_->count() > 0) throw base::Error("cli.two_prompts");
-    if (has_prompt && prompt_ != "-") return checked_text(prompt_, "the prompt", invalid);
-    const bool has_file = file_option_->count() > 0;
-    if (!has_prompt && !has_file && input_is_terminal()) throw base::Error("cli.no_prompt");
-    std::string text = read_text(has_file ? file_ : "-", invalid);
+    if (prompt_ && file_) throw base::Error("cli.two_prompts");
+    if (prompt_ && *prompt_ != "-") return checked_text(*prompt_, "the prompt", invalid);
+    if (!prompt_ && !file_ && input_is_terminal()) throw base::Error("cli.no_prompt");
+    std::string text = read_text(file_.value_or("-"), invalid);
     // The line end that editors and echo add belongs to the file, not to the message.
     if (!raw_ && text.ends_with('\n')) text.pop_back();
     if (text.empty()) throw base::Error("cli.no_prompt");
@@ -123,9 +118,8 @@ class RunCommand final : public Command {
     return completion::chat_prompt(model, model.chat_template(), conversation);
   }
 
-  std::string model_, prompt_, file_, system_;
-  CLI::Option* prompt_option_ = nullptr;
-  CLI::Option* file_option_ = nullptr;
+  std::string model_, system_;
+  std::optional<std::string> prompt_, file_;
   AnswerSettings settings_;
   bool raw_ = false, json_ = false, lossy_ = false;
   ModelOptions options_;

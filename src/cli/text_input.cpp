@@ -2,6 +2,7 @@
 #include "cli/text_input.h"
 
 #include "base/error.h"
+#include "base/json_value.h"
 #include "base/number.h"
 #include "base/utf8.h"
 

@@ -1,6 +1,6 @@
 // tulou tokenize: text to token ids. Needs the tokenizer only.
 #include "base/error.h"
-#include "base/json.h"
+#include "base/json_value.h"
 #include "base/number.h"
 #include "checkpoint/ids_json.h"
 #include "cli/command.h"
@@ -14,14 +14,17 @@ namespace {
 
 class TokenizeCommand final : public Command {
  public:
-  void declare(CLI::App& app) override {
-    app.add_option("MODEL", model_, "Checkpoint folder, folder of tokenizer files, or .gguf file")
-        ->required();
-    app.add_option("FILE", file_, "The text; standard input for - or nothing");
-    app.add_flag("--special", special_, "Recognise special tokens that are written in the text");
-    app.add_flag("--batch", batch_, "FILE is a JSON array of texts; the answer an array of arrays");
-    app.add_flag("--lossy", lossy_, "Replace what is not UTF-8 instead of refusing it");
-    app.footer(
+  void declare(Arguments& arguments) override {
+    arguments.positional("MODEL", model_,
+                         "Checkpoint folder, folder of tokenizer files, or .gguf file",
+                         Need::kRequired);
+    arguments.positional("FILE", file_, "The text; standard input for - or nothing",
+                         Need::kOptional);
+    arguments.flag("--special", special_, "Recognise special tokens that are written in the text");
+    arguments.flag("--batch", batch_,
+                   "FILE is a JSON array of texts; the answer an array of arrays");
+    arguments.flag("--lossy", lossy_, "Replace what is not UTF-8 instead of refusing it");
+    arguments.examples(
         "Examples:\n"
         "  printf 'Hello' | tulou tokenize ./Qwen3.5-0.8B\n"
         "  tulou tokenize model.gguf texts.json --batch\n");

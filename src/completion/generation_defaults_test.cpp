@@ -1,4 +1,5 @@
 #include "completion/generation_defaults.h"
+#include "base/json_value.h"
 
 #include <gtest/gtest.h>
 

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_value.h"
 #include "checkpoint/gguf.h"
 
 namespace tulou::completion {
@@ -96,6 +97,8 @@ std::string template_of_tokenizer_config(const base::Json& config, const std::st
   return "";
 }
 
+TextModel::TextModel() : variables_(std::make_shared<base::Json>(base::Json::object())) {}
+
 TextModel TextModel::open(const std::string& path) {
   if (!base::exists(path)) throw base::Error("file.not_found", path);
   TextModel model;
@@ -153,7 +156,7 @@ void TextModel::read_template_variables(const base::Json& config) {
     if (found == config.end()) continue;
     const bool has_content = found->is_object() && found->contains("content");
     const base::Json& value = has_content ? (*found)["content"] : *found;
-    if (value.is_string()) variables_[name] = value;
+    if (value.is_string()) (*variables_)[name] = value;
   }
 }
 
@@ -166,7 +169,7 @@ void TextModel::open_gguf() {
   template_source_ = gguf.metadata.string("tokenizer.chat_template", "");
   template_name_ = path_ + ": tokenizer.chat_template";
   const auto add_variable = [&](const char* name, std::optional<int32_t> id) {
-    if (id) variables_[name] = std::string(tokenizer_->token_bytes(*id));
+    if (id) (*variables_)[name] = std::string(tokenizer_->token_bytes(*id));
   };
   add_variable("bos_token", tokenizer_->bos());
   add_variable("eos_token", tokenizer_->eos());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,7 +37,7 @@ class TextModel {
   text::ChatTemplate chat_template() const;
 
   // The variables that every template sees: bos_token, eos_token, ... as far as they exist.
-  const base::Json& template_variables() const { return variables_; }
+  const base::Json& template_variables() const { return *variables_; }
 
   const GenerationConfig& generation_config() const { return generation_config_; }
   // Sampling for this model when the user says nothing.
@@ -51,7 +52,7 @@ class TextModel {
   std::optional<int32_t> think_end() const { return think_end_; }
 
  private:
-  TextModel() = default;
+  TextModel();
   void open_folder();
   void open_gguf();
   void read_folder_template();
@@ -62,7 +63,7 @@ class TextModel {
   std::string name_;  // for people: general.name or the folder's name
   std::optional<text::Tokenizer> tokenizer_;
   std::string template_source_, template_name_;
-  base::Json variables_ = base::Json::object();
+  std::shared_ptr<base::Json> variables_;  // an object; not changed once open
   GenerationConfig generation_config_;
   std::vector<int32_t> gguf_stop_tokens_;
   std::optional<int32_t> think_begin_, think_end_;

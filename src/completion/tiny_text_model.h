@@ -5,7 +5,7 @@
 #include <fstream>
 #include <string>
 
-#include "base/json.h"
+#include "base/json_value.h"
 #include "completion/text_model.h"
 #include "text/byte_level.h"
 

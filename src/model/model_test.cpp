@@ -1,5 +1,6 @@
 // Tests of loading: configurations of every family, and weights that do not belong to them.
 #include "model/model.h"
+#include "base/json_value.h"
 
 #include <gtest/gtest.h>
 

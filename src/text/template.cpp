@@ -2,6 +2,7 @@
 #include "text/template.h"
 
 #include "base/error.h"
+#include "base/json_value.h"
 #include "text/template_evaluator.h"
 #include "text/template_lexer.h"
 #include "text/template_machine.h"

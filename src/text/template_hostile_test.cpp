@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/json_value.h"
 #include "text/template.h"
 
 namespace tulou::text {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/json_value.h"
 #include "text/template_unicode.h"
 
 namespace tulou::text::jinja {

@@ -1,5 +1,6 @@
 // Tests of chat templates by themselves; tests/templates compares them with Jinja2.
 #include "text/template.h"
+#include "base/json_value.h"
 
 #include <gtest/gtest.h>
 

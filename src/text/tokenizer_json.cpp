@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/error.h"
-#include "base/json.h"
+#include "base/json_value.h"
 #include "base/number.h"
 #include "text/pre_tokenizer.h"
 #include "text/tokenizer_data.h"

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <map>
 
+#include "base/json_value.h"
 #include "base/thread_pool.h"
 #include "engine/engine.h"
 #include "golden_case.h"

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/json_value.h"
 
 namespace tulou::model {
 namespace {
