@@ -58,12 +58,35 @@ target_link_options(tulou_options INTERFACE -Wl,-z,relro -Wl,-z,now -Wl,-z,noexe
 if(TULOU_SANITIZE)
   target_compile_options(tulou_options INTERFACE
     -fsanitize=${TULOU_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  # What AddressSanitizer finds as well; a third of the time to compile.
+  if(TULOU_SANITIZE MATCHES "address")
+    target_compile_options(tulou_options INTERFACE -fno-sanitize=null,object-size,vptr)
+  endif()
   target_link_options(tulou_options INTERFACE -fsanitize=${TULOU_SANITIZE})
 endif()
 # In the asan preset too, so that both builds have the same objects and ccache makes them once.
 if(TULOU_FUZZ_COVERAGE)
   target_compile_options(tulou_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+
+# Headers that most tests need and that take seconds to compile, precompiled once for all of them.
+# Tests include what they use all the same. Not for the library: asan and fuzz share its objects.
+if(TULOU_WITH_TESTS)
+  file(WRITE "${CMAKE_BINARY_DIR}/precompiled.cpp.new" "int main() {}\n")
+  file(COPY_FILE "${CMAKE_BINARY_DIR}/precompiled.cpp.new" "${CMAKE_BINARY_DIR}/precompiled.cpp"
+       ONLY_IF_DIFFERENT)
+  # A program, so that it is compiled as the tests are (-fPIE).
+  add_executable(tulou_precompiled "${CMAKE_BINARY_DIR}/precompiled.cpp")
+  target_link_libraries(tulou_precompiled PRIVATE tulou_options GTest::gtest)
+  target_precompile_headers(tulou_precompiled PRIVATE
+    <gtest/gtest.h> $<$<NOT:$<BOOL:${TULOU_KERNELS_ONLY}>>:<nlohmann/json.hpp$<ANGLE-R>>)
+endif()
+
+# tulou_tests(TARGET): what every test program has.
+function(tulou_tests target)
+  target_link_libraries(${target} PRIVATE GTest::gtest GTest::gtest_main)
+  target_precompile_headers(${target} REUSE_FROM tulou_precompiled)
+endfunction()
 
 # tulou_folder(NAME SOURCES ... DEPENDS ... TESTS ... TEST_DEPENDS ...)
 # One static library for a folder, and one test program for the tests that lie beside its code.
@@ -74,8 +97,8 @@ function(tulou_folder name)
   target_link_libraries(tulou_${name} PUBLIC tulou_options ${ARG_DEPENDS})
   if(TULOU_WITH_TESTS AND ARG_TESTS)
     add_executable(${name}_test ${ARG_TESTS})
-    target_link_libraries(${name}_test PRIVATE tulou_${name} ${ARG_TEST_DEPENDS}
-                                               GTest::gtest GTest::gtest_main)
+    target_link_libraries(${name}_test PRIVATE tulou_${name} ${ARG_TEST_DEPENDS})
+    tulou_tests(${name}_test)
     add_test(NAME ${name} COMMAND ${name}_test WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
     set_tests_properties(${name} PROPERTIES TIMEOUT 900)
   endif()
@@ -111,9 +134,10 @@ function(tulou_fuzz name)
   target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   add_dependencies(fuzzers fuzz_${name})
   set(findings "${CMAKE_BINARY_DIR}/findings/${name}")
-  file(MAKE_DIRECTORY "${findings}")
+  set(found "${CMAKE_BINARY_DIR}/corpus/${name}")  # libFuzzer writes into the first folder
+  file(MAKE_DIRECTORY "${findings}" "${found}")
   add_test(NAME fuzz_${name}
            COMMAND fuzz_${name} -runs=50000 -seed=1 -timeout=5 -rss_limit_mb=1024 -max_len=65536
-                   -artifact_prefix=${findings}/ "${CMAKE_SOURCE_DIR}/fuzz/corpus/${name}")
+                   -artifact_prefix=${findings}/ "${found}" "${CMAKE_SOURCE_DIR}/fuzz/corpus/${name}")
   set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 900)
 endfunction()
