@@ -138,6 +138,7 @@ function(tulou_fuzz name)
   file(MAKE_DIRECTORY "${findings}" "${found}")
   add_test(NAME fuzz_${name}
            COMMAND fuzz_${name} -runs=50000 -seed=1 -timeout=5 -rss_limit_mb=1024 -max_len=65536
-                   -artifact_prefix=${findings}/ "${found}" "${CMAKE_SOURCE_DIR}/fuzz/corpus/${name}")
+                   -artifact_prefix=${findings}/ "${found}"
+                   "${CMAKE_SOURCE_DIR}/fuzz/corpus/${name}")
   set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 900)
 endfunction()
