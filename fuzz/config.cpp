@@ -1,8 +1,11 @@
-// config.json and its like: any JSON, and typed access to each of its keys.
+// config.json and its like: any JSON, typed access to each of its keys, and every family's reading
+// of it.
 #include <string>
 
 #include "base/json_value.h"
 #include "guarded_input.h"
+#include "model/families/family.h"
+#include "model/rope_config.h"
 
 namespace {
 
@@ -31,6 +34,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const Json value = tulou::base::parse_json(input.text(), "input");
     (void)tulou::base::to_json_text(value);
     use(JsonObject(value, "input"), 3);
+    const tulou::model::ModelConfig config = tulou::model::parse_config(value, "input");
+    (void)config.kv_bytes_per_token(4);
+    (void)config.recurrent_bytes();
+    (void)tulou::model::make_rope(config.rope);
   });
   return 0;
 }

@@ -13,6 +13,11 @@ import pathlib
 import struct
 import sys
 
+# Golden cases whose config.json is a seed: each family, and YaRN.
+CONFIG_CASES = (
+    "llama_tied qwen2_bias qwen3_5_moe qwen3_5_vision qwen3_5_yarn qwen3_moe qwen3_next qwen3_vl "
+    "qwen3_yarn"
+).split()
 COUNTS = [1 << 31, 1 << 32, 1 << 61, (1 << 63) - 1, (1 << 64) - 1]
 
 
@@ -177,7 +182,14 @@ def config_seeds() -> dict:
         "rms_norm_eps": 1e-6,
         "rope_parameters": {"rope_type": "yarn", "factor": 4.0, "mrope_section": [11, 11, 10]},
     }
-    return {
+    cases = pathlib.Path(__file__).parent.parent / "tests/golden/cases"
+    families = {
+        name: json.dumps(
+            json.loads((cases / name / "model/config.json").read_text()), separators=(",", ":")
+        ).encode()
+        for name in CONFIG_CASES
+    }
+    return families | {
         "nested": json.dumps(
             {
                 "architectures": ["Qwen3_5ForConditionalGeneration"],

@@ -18,23 +18,6 @@ std::string without_text(std::string name) {
   return name.ends_with("_text") ? name.substr(0, name.size() - 5) : name;
 }
 
-ModelConfig read_json_config(const checkpoint::Checkpoint& checkpoint) {
-  const std::string source = checkpoint.path() + "/config.json";
-  const base::JsonObject whole(checkpoint.config(), source);
-  const base::JsonObject text = whole.has("text_config") ? whole.object("text_config") : whole;
-  const std::string declared = whole.string("model_type");
-  ModelConfig config;
-  for (const Family* family : families()) {
-    if (family->model_type != without_text(declared)) continue;
-    config.model_type = family->model_type;
-    family->read_json(JsonConfig(text, whole), config);
-    config.validate(source);
-    return config;
-  }
-  throw base::Error("model.unsupported_architecture", source, declared,
-                    supported(&Family::model_type));
-}
-
 ModelConfig read_gguf_config(const checkpoint::Checkpoint& checkpoint) {
   const checkpoint::GgufMetadata& metadata = checkpoint.metadata();
   const std::string architecture = metadata.string("general.architecture");
@@ -60,9 +43,25 @@ std::vector<const Family*> families() {
           &qwen3_moe_family(), &qwen3_vl_family(),    &qwen2_family(),      &llama_family()};
 }
 
+ModelConfig parse_config(const base::Json& json, const std::string& source) {
+  const base::JsonObject whole(json, source);
+  const base::JsonObject text = whole.has("text_config") ? whole.object("text_config") : whole;
+  const std::string declared = whole.string("model_type");
+  ModelConfig config;
+  for (const Family* family : families()) {
+    if (family->model_type != without_text(declared)) continue;
+    config.model_type = family->model_type;
+    family->read_json(JsonConfig(text, whole), config);
+    config.validate(source);
+    return config;
+  }
+  throw base::Error("model.unsupported_architecture", source, declared,
+                    supported(&Family::model_type));
+}
+
 ModelConfig read_config(const checkpoint::Checkpoint& checkpoint) {
-  return checkpoint.format() == checkpoint::Format::kGguf ? read_gguf_config(checkpoint)
-                                                          : read_json_config(checkpoint);
+  if (checkpoint.format() == checkpoint::Format::kGguf) return read_gguf_config(checkpoint);
+  return parse_config(checkpoint.config(), checkpoint.path() + "/config.json");
 }
 
 }  // namespace tulou::model

@@ -32,6 +32,10 @@ const Family& llama_family();
 // All of them, in the order of the README's table.
 std::vector<const Family*> families();
 
+// The decoder's configuration in a config.json, validated; `source` names it in errors. Error
+// model.*, json.*.
+ModelConfig parse_config(const base::Json& json, const std::string& source);
+
 // The decoder's configuration of a checkpoint, validated. Error model.unsupported_architecture
 // names what it is and what there is.
 ModelConfig read_config(const checkpoint::Checkpoint& checkpoint);
