@@ -17,45 +17,28 @@ inline constexpr int32_t kTinyThink = 258;      // <think>
 inline constexpr int32_t kTinyEndThink = 259;   // </think>
 inline constexpr int32_t kTinyEndOfText = 260;  // <|endoftext|>, special
 
-inline base::Json tiny_tokenizer_json() {
+inline std::string tiny_tokenizer_json() {
   base::Json vocabulary = base::Json::object();
   for (int byte = 0; byte < 256; ++byte)
     vocabulary[std::string(text::byte_level_character(static_cast<uint8_t>(byte)))] = byte;
-  base::Json added = base::Json::array();
-  const auto add = [&](int32_t id, const char* content, bool special) {
-    added.push_back({{"id", id},
-                     {"content", content},
-                     {"single_word", false},
-                     {"lstrip", false},
-                     {"rstrip", false},
-                     {"normalized", false},
-                     {"special", special}});
-  };
-  add(kTinyEnd, "<|im_end|>", true);
-  add(kTinyStart, "<|im_start|>", true);
-  add(kTinyThink, "<think>", false);
-  add(kTinyEndThink, "</think>", false);
-  add(kTinyEndOfText, "<|endoftext|>", true);
-  const base::Json byte_level = {{"type", "ByteLevel"},
-                                 {"add_prefix_space", false},
-                                 {"trim_offsets", true},
-                                 {"use_regex", true}};
-  return {{"version", "1.0"},
-          {"added_tokens", added},
-          {"normalizer", nullptr},
-          {"pre_tokenizer", byte_level},
-          {"post_processor", byte_level},
-          {"decoder", byte_level},
-          {"model",
-           {{"type", "BPE"},
-            {"dropout", nullptr},
-            {"unk_token", nullptr},
-            {"continuing_subword_prefix", ""},
-            {"end_of_word_suffix", ""},
-            {"fuse_unk", false},
-            {"byte_fallback", false},
-            {"vocab", vocabulary},
-            {"merges", base::Json::array()}}}};
+  base::Json tokenizer = base::parse_json(R"({
+    "version": "1.0",
+    "added_tokens": [
+      {"id": 256, "content": "<|im_end|>", "special": true},
+      {"id": 257, "content": "<|im_start|>", "special": true},
+      {"id": 258, "content": "<think>", "special": false},
+      {"id": 259, "content": "</think>", "special": false},
+      {"id": 260, "content": "<|endoftext|>", "special": true}
+    ],
+    "normalizer": null,
+    "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true},
+    "post_processor": {"type": "ByteLevel", "trim_offsets": true},
+    "decoder": {"type": "ByteLevel"},
+    "model": {"type": "BPE", "dropout": null, "byte_fallback": false, "merges": []}
+  })",
+                                          "tiny_tokenizer_json");
+  tokenizer["model"]["vocab"] = std::move(vocabulary);
+  return base::to_json_text(tokenizer);
 }
 
 // A template in the way of ChatML that opens the thinking part if enable_thinking is true.
@@ -71,7 +54,7 @@ class TinyFolder {
   TinyFolder() {
     std::string name = (std::filesystem::temp_directory_path() / "tulou_test_XXXXXX").string();
     path_ = mkdtemp(name.data());
-    write("tokenizer.json", tiny_tokenizer_json().dump());
+    write("tokenizer.json", tiny_tokenizer_json());
   }
   ~TinyFolder() { std::filesystem::remove_all(path_); }
   TinyFolder(const TinyFolder&) = delete;

@@ -25,6 +25,7 @@ import make_qwen_tokenizers
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 CONTROL = 3  # a token type of GGUF
+PART = 8000  # lines
 
 
 def smollm2_from_gguf(path, folder):
@@ -59,9 +60,9 @@ class Program:
         self.binary, self.model, self.work = binary, model, work
 
     def run(self, command, values, special):
-        # In parts: the program takes a limited number of ids at once.
-        return [result for start in range(0, len(values), 1500)
-                for result in self.run_part(command, values[start:start + 1500], special)]
+        # In parts: the program takes at most 2^22 ids at once.
+        return [result for start in range(0, len(values), PART)
+                for result in self.run_part(command, values[start:start + PART], special)]
 
     def run_part(self, command, values, special):
         path = os.path.join(self.work, "batch.json")
