@@ -25,7 +25,7 @@ import make_qwen_tokenizers
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 CONTROL = 3  # a token type of GGUF
-PART = 8000  # lines
+PART = 1 << 22  # the program takes at most so many ids at once
 
 
 def smollm2_from_gguf(path, folder):
@@ -60,9 +60,14 @@ class Program:
         self.binary, self.model, self.work = binary, model, work
 
     def run(self, command, values, special):
-        # In parts: the program takes at most 2^22 ids at once.
-        return [result for start in range(0, len(values), PART)
-                for result in self.run_part(command, values[start:start + PART], special)]
+        results, part, size = [], [], 0
+        for value in values:
+            if part and size + len(value) > PART:
+                results += self.run_part(command, part, special)
+                part, size = [], 0
+            part.append(value)
+            size += len(value)
+        return results + self.run_part(command, part, special)
 
     def run_part(self, command, values, special):
         path = os.path.join(self.work, "batch.json")
