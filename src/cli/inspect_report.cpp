@@ -6,6 +6,7 @@
 #include "checkpoint/checkpoint.h"
 #include "completion/text_model.h"
 #include "hardware/cpu_features.h"
+#include "model/load_weights.h"
 #include "model/model.h"
 
 namespace tulou::cli {
@@ -14,10 +15,10 @@ namespace {
 
 using base::Json;
 
-// Parts of multimodal checkpoints that text answers do not need: they are not loaded.
-bool is_skipped(std::string_view name) {
-  return name.starts_with("mtp.") || name.starts_with("model.visual.") ||
-         name.starts_with("visual.");
+// Whether a tensor is loaded.
+bool is_used(const checkpoint::Checkpoint& checkpoint, const model::ModelConfig& config,
+             const checkpoint::TensorEntry& entry) {
+  return !model::is_skipped_tensor(checkpoint.format(), config, entry.name);
 }
 
 Json shape_json(const tensor::Shape& shape) {
@@ -26,14 +27,14 @@ Json shape_json(const tensor::Shape& shape) {
   return extents;
 }
 
-Json tensors_json(const checkpoint::Checkpoint& checkpoint) {
+Json tensors_json(const checkpoint::Checkpoint& checkpoint, const model::ModelConfig& config) {
   Json tensors = Json::array();
   for (const checkpoint::TensorEntry& entry : checkpoint.tensors()) {
     tensors.push_back({{"name", entry.name},
                        {"type", entry.stored_dtype},
                        {"shape", shape_json(entry.view.shape)},
                        {"bytes", entry.bytes},
-                       {"used", !is_skipped(entry.name)}});
+                       {"used", is_used(checkpoint, config, entry)}});
   }
   return tensors;
 }
@@ -88,7 +89,7 @@ Json config_json(const model::ModelConfig& config) {
 Json memory_json(const checkpoint::Checkpoint& checkpoint, const model::ModelConfig& config) {
   uint64_t used = 0;
   for (const checkpoint::TensorEntry& entry : checkpoint.tensors())
-    used += is_skipped(entry.name) ? 0 : entry.bytes;
+    used += is_used(checkpoint, config, entry) ? entry.bytes : 0;
   return {{"weights_bytes", used},
           {"file_tensor_bytes", checkpoint.tensor_bytes()},
           {"cache_bytes_per_1000_tokens",
@@ -166,7 +167,8 @@ Json inspect_model(const std::string& path, const std::string& isa) {
   const model::ModelConfig config = model::read_model_config(*checkpoint);
   uint64_t parameters = 0;
   for (const checkpoint::TensorEntry& entry : checkpoint->tensors())
-    parameters += is_skipped(entry.name) ? 0 : static_cast<uint64_t>(entry.view.shape.values());
+    if (is_used(*checkpoint, config, entry))
+      parameters += static_cast<uint64_t>(entry.view.shape.values());
   Json report = {
       {"path", path},
       {"format", checkpoint->format() == checkpoint::Format::kGguf ? "gguf" : "safetensors"},
@@ -187,7 +189,7 @@ Json inspect_model(const std::string& path, const std::string& isa) {
     report.update(text_json(completion::TextModel::open(path), config));
   if (checkpoint->format() == checkpoint::Format::kGguf)
     report["metadata"] = metadata_json(checkpoint->metadata());
-  report["tensors"] = tensors_json(*checkpoint);
+  report["tensors"] = tensors_json(*checkpoint, config);
   return report;
 }
 

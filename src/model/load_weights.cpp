@@ -81,6 +81,14 @@ LayerNames gguf_names(bool hybrid) {
           "ffn_gate_inp_shexp"};
 }
 
+// blk.N for N behind the last layer: multi-token prediction in GGUF files.
+bool is_draft_layer(const ModelConfig& config, std::string_view name) {
+  if (!name.starts_with("blk.")) return false;
+  const std::string_view rest = name.substr(4);
+  const auto number = base::parse_int(rest.substr(0, rest.find('.')));
+  return number && *number >= config.num_hidden_layers();
+}
+
 class Loader {
  public:
   Loader(const checkpoint::Checkpoint& checkpoint, const ModelConfig& config,
@@ -104,7 +112,10 @@ class Loader {
     }
     for (size_t i = 0; i < config_.layers.size(); ++i) weights.layers.push_back(layer(i));
     load_head(weights);
-    reader_.check_all_used([this](std::string_view name) { return is_skipped(name); });
+    reader_.check_all_used([this](std::string_view name) {
+      const auto format = gguf_ ? checkpoint::Format::kGguf : checkpoint::Format::kSafetensors;
+      return is_skipped_tensor(format, config_, name);
+    });
     return weights;
   }
 
@@ -126,21 +137,6 @@ class Loader {
       return;
     }
     weights.lm_head = matrix(name, config_.vocab_size, config_.hidden_size);
-  }
-
-  bool is_skipped(std::string_view name) const {
-    if (gguf_) return is_draft_layer(name);
-    if (name == "lm_head.weight") return config_.tie_word_embeddings;
-    return name.starts_with("mtp.") || name.starts_with("model.visual.") ||
-           name.starts_with("visual.") || name.ends_with(".rotary_emb.inv_freq");
-  }
-
-  // blk.N for N behind the last layer: multi-token prediction.
-  bool is_draft_layer(std::string_view name) const {
-    if (!name.starts_with("blk.")) return false;
-    const std::string_view rest = name.substr(4);
-    const auto number = base::parse_int(rest.substr(0, rest.find('.')));
-    return number && *number >= config_.num_hidden_layers();
   }
 
   std::string at(const std::string& name) const { return layer_prefix_ + name; }
@@ -330,6 +326,14 @@ class Loader {
 };
 
 }  // namespace
+
+bool is_skipped_tensor(checkpoint::Format format, const ModelConfig& config,
+                       std::string_view name) {
+  if (format == checkpoint::Format::kGguf) return is_draft_layer(config, name);
+  if (name == "lm_head.weight") return config.tie_word_embeddings;
+  return name.starts_with("mtp.") || name.starts_with("model.visual.") ||
+         name.starts_with("visual.") || name.ends_with(".rotary_emb.inv_freq");
+}
 
 uint64_t Weights::bytes() const {
   uint64_t total = 0;

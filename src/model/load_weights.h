@@ -2,6 +2,8 @@
 // files.
 #pragma once
 
+#include <string_view>
+
 #include "base/progress.h"
 #include "checkpoint/checkpoint.h"
 #include "model/model_config.h"
@@ -14,5 +16,9 @@ namespace tulou::model {
 // that this program does not run (`mtp.*`, vision) are skipped.
 Weights load_weights(const checkpoint::Checkpoint& checkpoint, const ModelConfig& config,
                      base::Progress& progress);
+
+// Whether the weights leave a tensor out: multi-token prediction, vision, a head that is tied
+// anyway.
+bool is_skipped_tensor(checkpoint::Format format, const ModelConfig& config, std::string_view name);
 
 }  // namespace tulou::model

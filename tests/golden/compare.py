@@ -256,11 +256,23 @@ def forms_of(case, work):
     return forms
 
 
+def check_inspect(program, model, has_drafts):
+    """What inspect says is not used: a GGUF's layers behind the last one, if it has such."""
+    report = json.loads(program.call("inspect", model, "--json"))
+    unused = [tensor["name"] for tensor in report["tensors"] if not tensor["used"]]
+    if report["format"] == "gguf":
+        first = report["layers"]["total"]
+        wrong = [name for name in unused if int(name.split(".")[1]) < first]
+        if wrong or bool(unused) != has_drafts:
+            raise Mismatch(f"inspect: not used are {unused}")
+
+
 def run_one(program, case, form, model, arguments, levels):
     """-> (passed, line)"""
     label = f"{case.name} ({form})"
     try:
         figures = CHECKS[case.kind](program, case, model, arguments, levels)
+        check_inspect(program, model, "draft" in form)
     except (Mismatch, subprocess.TimeoutExpired, ValueError) as problem:
         return False, f"FAIL  {label}: {problem}"
     return True, f"ok    {label}: {figures}"
