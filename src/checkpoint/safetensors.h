@@ -30,8 +30,8 @@ std::vector<TensorEntry> parse_safetensors(std::span<const std::byte> file,
 // Which shard holds which tensor.
 struct SafetensorsIndex {
   SafetensorsIndex() = default;
-  SafetensorsIndex(SafetensorsIndex&&) = default;  // the names point into text and escaped
-  SafetensorsIndex& operator=(SafetensorsIndex&&) = default;
+  SafetensorsIndex(SafetensorsIndex&&) noexcept = default;  // the names point into text and escaped
+  SafetensorsIndex& operator=(SafetensorsIndex&&) noexcept = default;
 
   struct Entry {
     std::string_view name;

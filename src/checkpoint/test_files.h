@@ -125,7 +125,7 @@ class GgufBuilder {
   GgufBuilder& add_at(std::string_view name, uint32_t type, const std::vector<uint64_t>& shape,
                       uint64_t offset, std::string_view data) {
     infos_ += item(name) + raw<uint32_t>(static_cast<uint32_t>(shape.size()));
-    for (auto extent = shape.rbegin(); extent != shape.rend(); ++extent) infos_ += raw(*extent);
+    for (size_t i = shape.size(); i > 0; --i) infos_ += raw(shape[i - 1]);
     infos_ += raw(type) + raw(offset);
     data_ += data;
     ++tensors_;

@@ -17,8 +17,8 @@ struct Arguments::Parser {
   CLI::App app;
 
   CLI::Option* add(const std::string& names, const std::string& description,
-                   std::function<void(const std::string&)> take) {
-    return app.add_option_function<std::string>(names, std::move(take), description);
+                   const std::function<void(const std::string&)>& take) {
+    return app.add_option_function<std::string>(names, take, description);
   }
   // The first of the arguments left over that looks like an option, else the first.
   [[noreturn]] void throw_left_over() const;
@@ -99,9 +99,10 @@ void Arguments::integer(const std::string& names, std::optional<int64_t>& target
 }
 
 void Arguments::value(const std::string& names, const std::string& value,
-                      const std::string& description, std::function<void(const std::string&)> take,
+                      const std::string& description,
+                      const std::function<void(const std::string&)>& take,
                       const std::string& group) {
-  CLI::Option* option = parser_->add(names, description, std::move(take))->type_name(value);
+  CLI::Option* option = parser_->add(names, description, take)->type_name(value);
   if (!group.empty()) option->group(group);
 }
 

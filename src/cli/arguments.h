@@ -41,7 +41,7 @@ class Arguments {
   // Gives the typed value to `take`, which may throw. A `group` has a heading of its own in the
   // help.
   void value(const std::string& names, const std::string& value, const std::string& description,
-             std::function<void(const std::string&)> take, const std::string& group = "");
+             const std::function<void(const std::string&)>& take, const std::string& group = "");
   void flag(const std::string& names, bool& target, const std::string& description);
   // False once the flag was typed, absent before.
   void negative_flag(const std::string& names, std::optional<bool>& target,
