@@ -72,9 +72,7 @@ endif()
 # Headers that most tests need and that take seconds to compile, precompiled once for all of them.
 # Tests include what they use all the same. Not for the library: asan and fuzz share its objects.
 if(TULOU_WITH_TESTS)
-  file(WRITE "${CMAKE_BINARY_DIR}/precompiled.cpp.new" "int main() {}\n")
-  file(COPY_FILE "${CMAKE_BINARY_DIR}/precompiled.cpp.new" "${CMAKE_BINARY_DIR}/precompiled.cpp"
-       ONLY_IF_DIFFERENT)
+  file(CONFIGURE OUTPUT "${CMAKE_BINARY_DIR}/precompiled.cpp" CONTENT "int main() {}\n")
   # A program, so that it is compiled as the tests are (-fPIE).
   add_executable(tulou_precompiled "${CMAKE_BINARY_DIR}/precompiled.cpp")
   target_link_libraries(tulou_precompiled PRIVATE tulou_options GTest::gtest)
@@ -129,7 +127,7 @@ function(tulou_fuzz name)
   if(NOT TULOU_FUZZ)
     return()
   endif()
-  add_executable(fuzz_${name} ${name}.cpp)
+  add_executable(fuzz_${name} ${name}.cpp asan_options.cpp)
   target_link_libraries(fuzz_${name} PRIVATE tulou_options ${ARG_DEPENDS})
   target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   add_dependencies(fuzzers fuzz_${name})
@@ -140,7 +138,5 @@ function(tulou_fuzz name)
            COMMAND fuzz_${name} -runs=50000 -seed=1 -timeout=5 -rss_limit_mb=1024 -max_len=65536
                    -artifact_prefix=${findings}/ "${found}"
                    "${CMAKE_SOURCE_DIR}/fuzz/corpus/${name}")
-  # Use after return is left to the unit tests: it takes half of the time here.
-  set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 900
-                       ENVIRONMENT ASAN_OPTIONS=detect_stack_use_after_return=0)
+  set_tests_properties(fuzz_${name} PROPERTIES TIMEOUT 900)
 endfunction()

@@ -61,10 +61,6 @@ void check_stream(const Tokenizer& tokenizer, const std::vector<int32_t>& ids) {
 
 }  // namespace
 
-// Most inputs end in an exception; AddressSanitizer's frames for use after return then pile up and
-// make each run slower than the one before.
-extern "C" const char* __asan_default_options() { return "detect_stack_use_after_return=0"; }
-
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using enum text::PreTokenizer;
   static const Tokenizer tokenizers[] = {make(kGpt2), make(kSmolLM), make(kQwen2), make(kQwen35)};

@@ -20,6 +20,11 @@ struct Arguments::Parser {
                    const std::function<void(const std::string&)>& take) {
     return app.add_option_function<std::string>(names, take, description);
   }
+  // The typed text goes into `target`.
+  template <typename Target>
+  CLI::Option* assign(const std::string& names, const std::string& description, Target& target) {
+    return add(names, description, [&target](const std::string& typed) { target = typed; });
+  }
   // The first of the arguments left over that looks like an option, else the first.
   [[noreturn]] void throw_left_over() const;
 };
@@ -55,26 +60,22 @@ Arguments::~Arguments() = default;
 
 void Arguments::positional(const std::string& name, std::string& target,
                            const std::string& description, Need need) {
-  parser_->add(name, description, [&target](const std::string& typed) { target = typed; })
-      ->required(need == Need::kRequired);
+  parser_->assign(name, description, target)->required(need == Need::kRequired);
 }
 
 void Arguments::positional(const std::string& name, std::optional<std::string>& target,
                            const std::string& description) {
-  parser_->add(name, description, [&target](const std::string& typed) { target = typed; });
+  parser_->assign(name, description, target);
 }
 
 void Arguments::text(const std::string& names, const std::string& value, std::string& target,
                      const std::string& description, Need need) {
-  parser_->add(names, description, [&target](const std::string& typed) { target = typed; })
-      ->type_name(value)
-      ->required(need == Need::kRequired);
+  parser_->assign(names, description, target)->type_name(value)->required(need == Need::kRequired);
 }
 
 void Arguments::text(const std::string& names, const std::string& value,
                      std::optional<std::string>& target, const std::string& description) {
-  parser_->add(names, description, [&target](const std::string& typed) { target = typed; })
-      ->type_name(value);
+  parser_->assign(names, description, target)->type_name(value);
 }
 
 void Arguments::texts(const std::string& names, std::vector<std::string>& target,

@@ -20,7 +20,7 @@ namespace {
 class ChatCommand final : public Command {
  public:
   void declare(Arguments& arguments) override {
-    arguments.positional("MODEL", model_, "Checkpoint folder or .gguf file", Need::kRequired);
+    declare_model(arguments, model_);
     declare_answer_options(arguments, settings_, system_);
     arguments.text("--history", "FILE", history_, "Keep typed lines in this file (nowhere)");
     options_.declare(arguments);

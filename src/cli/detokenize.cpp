@@ -6,6 +6,7 @@
 #include "base/number.h"
 #include "checkpoint/ids_json.h"
 #include "cli/command.h"
+#include "cli/model_options.h"
 #include "cli/session.h"
 #include "cli/text_input.h"
 #include "completion/text_model.h"
@@ -35,9 +36,7 @@ std::vector<int32_t> parse_id_list(std::string_view text, const std::string& sou
 class DetokenizeCommand final : public Command {
  public:
   void declare(Arguments& arguments) override {
-    arguments.positional("MODEL", model_,
-                         "Checkpoint folder, folder of tokenizer files, or .gguf file",
-                         Need::kRequired);
+    declare_text_model(arguments, model_);
     arguments.positional("FILE", file_, "The ids; standard input for - or nothing",
                          Need::kOptional);
     arguments.flag("--special", special_, "Show special tokens");

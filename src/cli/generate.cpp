@@ -40,7 +40,7 @@ void generate_all(engine::Engine& engine, std::span<std::vector<int32_t>> sequen
 class GenerateCommand final : public Command {
  public:
   void declare(Arguments& arguments) override {
-    arguments.positional("MODEL", model_, "Checkpoint folder or .gguf file", Need::kRequired);
+    declare_model(arguments, model_);
     arguments.positional("IDS", ids_, "JSON: an array of ids, or an array of arrays",
                          Need::kRequired);
     arguments.integer("-n,--max-tokens", max_tokens_, 1, int64_t{1} << 30,

@@ -17,7 +17,7 @@ namespace {
 class LogitsCommand final : public Command {
  public:
   void declare(Arguments& arguments) override {
-    arguments.positional("MODEL", model_, "Checkpoint folder or .gguf file", Need::kRequired);
+    declare_model(arguments, model_);
     arguments.positional("IDS", ids_, "JSON: an array of ids, or an array of arrays",
                          Need::kRequired);
     arguments.text("--out", "FILE", out_, "The .npy file to write: float32 [tokens, vocabulary]",

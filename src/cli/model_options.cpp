@@ -66,6 +66,16 @@ constexpr ModelOption kOptions[kNumModelOptions] = {
 
 }  // namespace
 
+void declare_model(Arguments& arguments, std::string& model) {
+  arguments.positional("MODEL", model, "Checkpoint folder or .gguf file", Need::kRequired);
+}
+
+void declare_text_model(Arguments& arguments, std::string& model) {
+  arguments.positional("MODEL", model,
+                       "Checkpoint folder, folder of tokenizer files, or .gguf file",
+                       Need::kRequired);
+}
+
 void ModelOptions::declare(Arguments& arguments) {
   for (size_t i = 0; i < kNumModelOptions; ++i) {
     const ModelOption& option = kOptions[i];

@@ -13,6 +13,10 @@
 
 namespace tulou::cli {
 
+// MODEL where weights are needed, and where the tokenizer or the template is enough.
+void declare_model(Arguments& arguments, std::string& model);
+void declare_text_model(Arguments& arguments, std::string& model);
+
 enum class Precision { kDefault, kExact };
 
 // What was asked for; absent where nobody said anything.

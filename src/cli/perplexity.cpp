@@ -86,7 +86,7 @@ class Scorer {
 class PerplexityCommand final : public Command {
  public:
   void declare(Arguments& arguments) override {
-    arguments.positional("MODEL", model_, "Checkpoint folder or .gguf file", Need::kRequired);
+    declare_model(arguments, model_);
     arguments.positional("FILE", file_, "The text; - is standard input", Need::kRequired);
     arguments.flag("--json", json_, "As one JSON object");
     arguments.text("--save-logits", "FILE", save_, "Write the predictions, for --against");

@@ -1,6 +1,7 @@
 // tulou render: a conversation to the exact text of the prompt. Needs the template only.
 #include "base/json_value.h"
 #include "cli/command.h"
+#include "cli/model_options.h"
 #include "cli/session.h"
 #include "cli/text_input.h"
 #include "completion/prompt.h"
@@ -13,9 +14,7 @@ namespace {
 class RenderCommand final : public Command {
  public:
   void declare(Arguments& arguments) override {
-    arguments.positional("MODEL", model_,
-                         "Checkpoint folder, folder of tokenizer files, or .gguf file",
-                         Need::kRequired);
+    declare_text_model(arguments, model_);
     arguments.positional("CONVERSATION", file_,
                          "JSON: {\"messages\": [...], \"tools\": [...], \"enable_thinking\": ..., "
                          "\"add_generation_prompt\": ...}; - is standard input",

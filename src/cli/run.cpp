@@ -43,7 +43,7 @@ base::Json result_json(const completion::CompletionResult& result) {
 class RunCommand final : public Command {
  public:
   void declare(Arguments& arguments) override {
-    arguments.positional("MODEL", model_, "Checkpoint folder or .gguf file", Need::kRequired);
+    declare_model(arguments, model_);
     arguments.positional("PROMPT", prompt_, "The prompt; - is standard input");
     arguments.text("-f,--file", "FILE", file_, "Read the prompt from a file; - is standard input");
     declare_answer_options(arguments, settings_, system_);

@@ -4,6 +4,7 @@
 #include "base/number.h"
 #include "checkpoint/ids_json.h"
 #include "cli/command.h"
+#include "cli/model_options.h"
 #include "cli/session.h"
 #include "cli/text_input.h"
 #include "completion/text_model.h"
@@ -15,9 +16,7 @@ namespace {
 class TokenizeCommand final : public Command {
  public:
   void declare(Arguments& arguments) override {
-    arguments.positional("MODEL", model_,
-                         "Checkpoint folder, folder of tokenizer files, or .gguf file",
-                         Need::kRequired);
+    declare_text_model(arguments, model_);
     arguments.positional("FILE", file_, "The text; standard input for - or nothing",
                          Need::kOptional);
     arguments.flag("--special", special_, "Recognise special tokens that are written in the text");

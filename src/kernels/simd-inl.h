@@ -59,21 +59,6 @@ TULOU_INLINE V load_bits(const uint8_t* p, int shift, int mask) {
 TULOU_INLINE __m128 half_sum(V v) {
   return _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
 }
-TULOU_INLINE float reduce_add(V v) {
-  __m128 s = half_sum(v);
-  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
-  s = _mm_add_ss(s, _mm_movehdup_ps(s));
-  return _mm_cvtss_f32(s);
-}
-// Four sums at once; each with the bits of reduce_add.
-TULOU_INLINE __m128 add_lanes(__m128 a, __m128 b, __m128 c, __m128 d) {
-  const __m128 ab = _mm_add_ps(_mm_movelh_ps(a, b), _mm_movehl_ps(b, a));
-  const __m128 cd = _mm_add_ps(_mm_movelh_ps(c, d), _mm_movehl_ps(d, c));
-  return _mm_add_ps(_mm_shuffle_ps(ab, cd, 0x88), _mm_shuffle_ps(ab, cd, 0xdd));
-}
-TULOU_INLINE void reduce_add4(const V* v, float* out) {
-  _mm_storeu_ps(out, add_lanes(half_sum(v[0]), half_sum(v[1]), half_sum(v[2]), half_sum(v[3])));
-}
 
 #elif TULOU_SIMD == 3
 
@@ -122,21 +107,6 @@ TULOU_INLINE __m128 half_sum(V v) {
   const __m256 high = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(v), 1));
   const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(v), high);
   return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
-}
-TULOU_INLINE float reduce_add(V v) {
-  __m128 s = half_sum(v);
-  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
-  s = _mm_add_ss(s, _mm_movehdup_ps(s));
-  return _mm_cvtss_f32(s);
-}
-// Four sums at once; each with the bits of reduce_add.
-TULOU_INLINE __m128 add_lanes(__m128 a, __m128 b, __m128 c, __m128 d) {
-  const __m128 ab = _mm_add_ps(_mm_movelh_ps(a, b), _mm_movehl_ps(b, a));
-  const __m128 cd = _mm_add_ps(_mm_movelh_ps(c, d), _mm_movehl_ps(d, c));
-  return _mm_add_ps(_mm_shuffle_ps(ab, cd, 0x88), _mm_shuffle_ps(ab, cd, 0xdd));
-}
-TULOU_INLINE void reduce_add4(const V* v, float* out) {
-  _mm_storeu_ps(out, add_lanes(half_sum(v[0]), half_sum(v[1]), half_sum(v[2]), half_sum(v[3])));
 }
 
 #elif TULOU_SIMD == 1
@@ -249,6 +219,24 @@ TULOU_INLINE void reduce_add4(const V* v, float* out) {
   for (int i = 0; i < 4; ++i) out[i] = reduce_add(v[i]);
 }
 
+#endif
+
+#if TULOU_SIMD == 2 || TULOU_SIMD == 3
+TULOU_INLINE float reduce_add(V v) {
+  __m128 s = half_sum(v);
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  s = _mm_add_ss(s, _mm_movehdup_ps(s));
+  return _mm_cvtss_f32(s);
+}
+// Four sums at once; each with the bits of reduce_add.
+TULOU_INLINE __m128 add_lanes(__m128 a, __m128 b, __m128 c, __m128 d) {
+  const __m128 ab = _mm_add_ps(_mm_movelh_ps(a, b), _mm_movehl_ps(b, a));
+  const __m128 cd = _mm_add_ps(_mm_movelh_ps(c, d), _mm_movehl_ps(d, c));
+  return _mm_add_ps(_mm_shuffle_ps(ab, cd, 0x88), _mm_shuffle_ps(ab, cd, 0xdd));
+}
+TULOU_INLINE void reduce_add4(const V* v, float* out) {
+  _mm_storeu_ps(out, add_lanes(half_sum(v[0]), half_sum(v[1]), half_sum(v[2]), half_sum(v[3])));
+}
 #endif
 
 // The first `count` < kLanes values; the others are 0.
