@@ -63,7 +63,7 @@ model::StateCache ForwardRows::make_cache(Sequences sequences, int64_t num_at_on
 model::ForwardResult ForwardRows::forward(const model::Batch& batch, model::StateCache& cache) {
   arena_.reset();
   const base::ThreadPool::Lease lease(session_.threads());
-  nn::Pass pass(session_.kernels(), lease, arena_, &cancel_);
+  nn::Pass pass(session_.kernels(), lease, arena_, session_.precision(), &cancel_);
   const model::ForwardResult result = session_.model().forward(pass, batch, cache);
   if (result.cancelled) throw base::Error("run.cancelled");
   for (const model::BatchSequence& sequence : batch.sequences)

@@ -10,6 +10,7 @@
 
 #include "cli/arguments.h"
 #include "nn/layer_state.h"
+#include "nn/precision.h"
 
 namespace tulou::cli {
 
@@ -17,7 +18,7 @@ namespace tulou::cli {
 void declare_model(Arguments& arguments, std::string& model);
 void declare_text_model(Arguments& arguments, std::string& model);
 
-enum class Precision { kDefault, kExact };
+using nn::Precision;
 
 // What was asked for; absent where nobody said anything.
 struct ModelSettings {

@@ -15,9 +15,8 @@ namespace {
 // Left to the system and to activations when a context is chosen.
 constexpr uint64_t kReserveBytes = 256u << 20;
 
-nn::CacheType choose_cache_type(const ModelSettings& settings, Precision fallback) {
+nn::CacheType choose_cache_type(const ModelSettings& settings, Precision precision) {
   if (settings.cache_type) return *settings.cache_type;
-  const Precision precision = settings.precision.value_or(fallback);
   return precision == Precision::kExact ? nn::CacheType::kF32 : nn::CacheType::kBF16;
 }
 
@@ -47,7 +46,8 @@ Session::Session(const std::string& path, const ModelSettings& settings, Precisi
       kernels_(kernels::select_kernels(settings.isa)),
       threads_(settings.threads ? static_cast<size_t>(*settings.threads)
                                 : base::usable_processors()),
-      cache_type_(choose_cache_type(settings, fallback)),
+      precision_(settings.precision.value_or(fallback)),
+      cache_type_(choose_cache_type(settings, precision_)),
       model_(load_model(path, progress)) {}
 
 int64_t Session::longest_sequence() const {
@@ -87,6 +87,7 @@ std::unique_ptr<engine::Engine> Session::make_engine(int64_t num_sequences, int6
   options.context = context;
   options.num_sequences = num_sequences;
   options.cache_type = cache_type_;
+  options.precision = precision_;
   return std::make_unique<engine::Engine>(*model_, kernels_, threads_, options);
 }
 

@@ -35,6 +35,7 @@ class Session {
   const kernels::Kernels& kernels() const { return kernels_; }
   base::ThreadPool& threads() { return threads_; }
   nn::CacheType cache_type() const { return cache_type_; }
+  Precision precision() const { return precision_; }
 
   // The context for `num_sequences` at once: the one asked for, else the model's own, but at most
   // kDefaultContext and at most what fits. Error cli.context_beyond_model,
@@ -51,6 +52,7 @@ class Session {
   ModelSettings settings_;
   const kernels::Kernels& kernels_;
   base::ThreadPool threads_;
+  Precision precision_;
   nn::CacheType cache_type_;
   std::unique_ptr<const model::Model> model_;
 };

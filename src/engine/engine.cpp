@@ -85,7 +85,7 @@ bool Engine::step() {
   if (scheduled.empty()) return false;
   arena_.reset();
   const base::ThreadPool::Lease lease(threads_);
-  nn::Pass pass(kernels_, lease, arena_, &cancel_);
+  nn::Pass pass(kernels_, lease, arena_, options_.precision, &cancel_);
   const model::ForwardResult result = model_.forward(pass, scheduled.batch, *cache_);
   if (result.cancelled) {
     scheduler_.abandon(scheduled, *cache_);

@@ -28,6 +28,7 @@ struct EngineOptions {
   int64_t num_sequences = 1;  // how many run at once; more wait
   int64_t tokens_per_step = 512;
   nn::CacheType cache_type = nn::CacheType::kBF16;
+  nn::Precision precision = nn::Precision::kDefault;
 };
 
 // Synchronous: nothing happens but in step(). One thread calls submit and step; cancel and

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "base/assert.h"
 #include "kernels/quant/dequantize.h"
@@ -32,6 +33,7 @@ namespace tulou::kernels::portable {
 #undef TULOU_SIMD
 #undef TULOU_INLINE
 #undef TULOU_RARE
+#undef TULOU_LAMBDA
 
 #if defined(__x86_64__)
 
@@ -50,6 +52,7 @@ namespace tulou::kernels::avx2 {
 #undef TULOU_SIMD
 #undef TULOU_INLINE
 #undef TULOU_RARE
+#undef TULOU_LAMBDA
 #if defined(TULOU_EMULATE_AVX512)
 #elif defined(__clang__)
 #pragma clang attribute pop
@@ -60,11 +63,11 @@ namespace tulou::kernels::avx2 {
 #if defined(TULOU_EMULATE_AVX512)
 #elif defined(__clang__)
 #pragma clang attribute push(                                                    \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c"))), \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c"))), \
     apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")
 #endif
 #define TULOU_SIMD 3
 namespace tulou::kernels::avx512 {
@@ -74,6 +77,7 @@ namespace tulou::kernels::avx512 {
 #undef TULOU_SIMD
 #undef TULOU_INLINE
 #undef TULOU_RARE
+#undef TULOU_LAMBDA
 #if defined(TULOU_EMULATE_AVX512)
 #elif defined(__clang__)
 #pragma clang attribute pop
@@ -91,6 +95,7 @@ namespace tulou::kernels::neon {
 #undef TULOU_SIMD
 #undef TULOU_INLINE
 #undef TULOU_RARE
+#undef TULOU_LAMBDA
 
 #endif
 

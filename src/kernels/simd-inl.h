@@ -9,6 +9,9 @@
 // For what is rare: inlined in dozens of places it would take minutes to compile.
 #define TULOU_RARE static __attribute__((noinline, unused))
 
+// On a lambda that must become part of its caller.
+#define TULOU_LAMBDA __attribute__((always_inline))
+
 #if TULOU_SIMD == 2
 
 using V = __m256;
@@ -41,6 +44,15 @@ TULOU_INLINE V select_less(V a, V b, V x, V y) {
 TULOU_INLINE V load_bf16(const uint16_t* p) {
   const __m128i raw = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(raw), 16));
+}
+// The lower and the upper bf16 of each 32-bit word.
+TULOU_INLINE V bf16_low(const uint32_t* p) {
+  const VI words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(words, 16));
+}
+TULOU_INLINE V bf16_high(const uint32_t* p) {
+  const VI words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return _mm256_castsi256_ps(_mm256_and_si256(words, _mm256_set1_epi32(-65536)));
 }
 TULOU_INLINE V load_f16(const uint16_t* p) {
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
@@ -90,6 +102,12 @@ TULOU_INLINE V load_bf16(const uint16_t* p) {
   const __m256i raw = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(raw), 16));
 }
+TULOU_INLINE V bf16_low(const uint32_t* p) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_loadu_si512(p), 16));
+}
+TULOU_INLINE V bf16_high(const uint32_t* p) {
+  return _mm512_castsi512_ps(_mm512_and_si512(_mm512_loadu_si512(p), _mm512_set1_epi32(-65536)));
+}
 TULOU_INLINE V load_f16(const uint16_t* p) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 }
@@ -133,6 +151,12 @@ TULOU_INLINE V add_exponent(V p, V n) {
 TULOU_INLINE V select_less(V a, V b, V x, V y) { return vbslq_f32(vcltq_f32(a, b), x, y); }
 TULOU_INLINE V load_bf16(const uint16_t* p) {
   return vreinterpretq_f32_u32(vshlq_n_u32(vmovl_u16(vld1_u16(p)), 16));
+}
+TULOU_INLINE V bf16_low(const uint32_t* p) {
+  return vreinterpretq_f32_u32(vshlq_n_u32(vld1q_u32(p), 16));
+}
+TULOU_INLINE V bf16_high(const uint32_t* p) {
+  return vreinterpretq_f32_u32(vandq_u32(vld1q_u32(p), vdupq_n_u32(0xffff0000u)));
 }
 TULOU_INLINE V load_f16(const uint16_t* p) {
   return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
@@ -200,6 +224,16 @@ TULOU_INLINE V load_bf16(const uint16_t* p) {
   const float lanes[4] = {tensor::bf16_to_float(p[0]), tensor::bf16_to_float(p[1]),
                           tensor::bf16_to_float(p[2]), tensor::bf16_to_float(p[3])};
   return load(lanes);
+}
+TULOU_INLINE V bf16_low(const uint32_t* p) {
+  U words;
+  std::memcpy(&words, p, sizeof words);
+  return reinterpret_cast<V>(words << 16);
+}
+TULOU_INLINE V bf16_high(const uint32_t* p) {
+  U words;
+  std::memcpy(&words, p, sizeof words);
+  return reinterpret_cast<V>(words & 0xffff0000u);
 }
 TULOU_INLINE V load_f16(const uint16_t* p) {
   const float lanes[4] = {tensor::fp16_to_float(p[0]), tensor::fp16_to_float(p[1]),
@@ -280,6 +314,14 @@ TULOU_INLINE V exp(V x) {
 
 TULOU_INLINE V sigmoid(V x) { return div(set1(1.0f), add(set1(1.0f), exp(sub(zero(), x)))); }
 TULOU_INLINE V silu(V x) { return div(x, add(set1(1.0f), exp(sub(zero(), x)))); }
+
+// f<0>(), f<1>(), ... f<kCount - 1>(), written out.
+template <int kCount, typename F>
+TULOU_INLINE void unrolled(const F& f) {
+  [&]<int... i>(std::integer_sequence<int, i...>) TULOU_LAMBDA {
+    (f.template operator()<i>(), ...);
+  }(std::make_integer_sequence<int, kCount>{});
+}
 
 // Applies f to count values: out[i] = f(a[i]). For elementwise kernels.
 template <typename F>

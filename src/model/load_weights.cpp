@@ -92,9 +92,9 @@ bool is_draft_layer(const ModelConfig& config, std::string_view name) {
 class Loader {
  public:
   Loader(const checkpoint::Checkpoint& checkpoint, const ModelConfig& config,
-         base::Progress& progress)
+         const base::ThreadPool::Lease& threads, base::Progress& progress)
       : config_(config),
-        reader_(checkpoint, progress),
+        reader_(checkpoint, threads, progress),
         gguf_(checkpoint.format() == checkpoint::Format::kGguf),
         names_(gguf_ ? gguf_names(config.num_layers_of(Mixer::kLinearAttention) > 0)
                      : checkpoint_names()) {}
@@ -344,7 +344,8 @@ uint64_t Weights::bytes() const {
 Weights load_weights(const checkpoint::Checkpoint& checkpoint, const ModelConfig& config,
                      base::Progress& progress) {
   progress.begin("loading weights", checkpoint.tensor_bytes(), base::ProgressUnit::kBytes);
-  Weights weights = Loader(checkpoint, config, progress).load();
+  base::ThreadPool pool(base::usable_processors());
+  Weights weights = Loader(checkpoint, config, base::ThreadPool::Lease(pool), progress).load();
   progress.end();
   checkpoint.check_unchanged();
   checkpoint.drop_pages();

@@ -40,7 +40,7 @@ nn::Linear WeightReader::linear_rows(const std::string& name, int64_t stored_row
   const tensor::Shape& shape = entry.view.shape;
   if (shape.rows() != stored_rows || shape.width() != in)
     wrong_shape(entry, shape_text({stored_rows, in}));
-  return nn::Linear(entry.view, name, rows);
+  return nn::Linear(entry.view, name, rows, &threads_);
 }
 
 nn::Linear WeightReader::linear_of_stack(const std::string& name, int64_t count, int64_t index,
@@ -50,7 +50,7 @@ nn::Linear WeightReader::linear_of_stack(const std::string& name, int64_t count,
   const tensor::Shape& shape = entry.view.shape;
   if (shape.rank != 3 || shape[0] != count || shape[1] != stored_rows || shape[2] != in)
     wrong_shape(entry, shape_text({count, stored_rows, in}));
-  return nn::Linear(entry.view.slice(index * stored_rows + begin, rows), name);
+  return nn::Linear(entry.view.slice(index * stored_rows + begin, rows), name, {}, &threads_);
 }
 
 std::vector<float> WeightReader::numbers(const std::string& name, int64_t count) {

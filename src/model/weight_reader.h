@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/progress.h"
+#include "base/thread_pool.h"
 #include "checkpoint/checkpoint.h"
 #include "nn/linear.h"
 #include "nn/norm.h"
@@ -18,8 +19,10 @@ namespace tulou::model {
 
 class WeightReader {
  public:
-  WeightReader(const checkpoint::Checkpoint& checkpoint, base::Progress& progress)
-      : checkpoint_(checkpoint), progress_(progress) {}
+  // `threads` pack the matrices.
+  WeightReader(const checkpoint::Checkpoint& checkpoint, const base::ThreadPool::Lease& threads,
+               base::Progress& progress)
+      : checkpoint_(checkpoint), threads_(threads), progress_(progress) {}
 
   bool has(const std::string& name) const { return checkpoint_.find(name) != nullptr; }
 
@@ -45,6 +48,7 @@ class WeightReader {
   [[noreturn]] void wrong_shape(const checkpoint::TensorEntry& entry,
                                 const std::string& expected) const;
   const checkpoint::Checkpoint& checkpoint_;
+  const base::ThreadPool::Lease& threads_;
   base::Progress& progress_;
   std::set<std::string, std::less<>> used_;
   uint64_t bytes_read_ = 0;

@@ -4,41 +4,92 @@
 #include <cstring>
 
 #include "base/assert.h"
-#include "kernels/quant/dequantize.h"
 
 namespace tulou::nn {
 namespace {
 
-// One piece of work: rows [begin, end) of one matrix.
+using kernels::kPanelRows;
+
+// One piece of work: panels first, first + step, ... of one matrix.
 struct Piece {
   size_t linear;
-  int64_t begin, end;
+  int64_t first, step, count;
 };
 
-// Pieces are small enough to balance the threads, and whole groups of rows for the kernel.
-int64_t piece_rows(int64_t rows, size_t threads) {
-  const int64_t per_thread = rows / static_cast<int64_t>(threads * 4);
-  const int64_t rounded = per_thread / kernels::kGemmRows * kernels::kGemmRows;
-  return std::clamp<int64_t>(rounded, kernels::kGemmRows, 256);
+int64_t num_panels(const Linear& linear) {
+  return (linear.out_features() + kPanelRows - 1) / kPanelRows;
+}
+
+// With few rows the memory is what counts: a piece is a panel from each of several parts of the
+// matrix, far apart. With many rows it is neighbouring panels, enough to share the rows in the
+// cache and few enough to balance the threads.
+void add_pieces(size_t index, int64_t panels, int64_t rows, size_t threads,
+                std::vector<Piece>& pieces) {
+  if (rows <= kernels::kDirectRows) {
+    const int64_t step = (panels + kernels::kStreams - 1) / kernels::kStreams;
+    for (int64_t i = 0; i < step; ++i)
+      pieces.push_back({index, i, step, (panels - i + step - 1) / step});
+    return;
+  }
+  const int64_t share = panels / static_cast<int64_t>(threads * 4);
+  const int64_t count = std::clamp<int64_t>(share / 2 * 2, 2, 16);
+  for (int64_t i = 0; i < panels; i += count)
+    pieces.push_back({index, i, 1, std::min(count, panels - i)});
+}
+
+// Rows of x in int8, in the pass's arena.
+kernels::QuantizedRows quantize(Pass& pass, ConstMatrix x) {
+  const auto blocks = static_cast<size_t>(x.rows * x.width / kernels::kBlock);
+  kernels::QuantizedRows to;
+  to.values = pass.arena().allocate<int8_t>(static_cast<size_t>(x.rows * x.width)).data();
+  to.scale = pass.arena().allocate<float>(blocks).data();
+  to.scaled_sum = pass.arena().allocate<float>(blocks).data();
+  to.sum = pass.arena().allocate<int32_t>(blocks).data();
+  to.half_sums = pass.arena().allocate<int32_t>(blocks).data();
+  const auto row = [&](size_t index, size_t) {
+    const auto r = static_cast<int64_t>(index);
+    pass.kernels().gemm.quantize(x.row(r), x.width, to.from(r, x.width));
+  };
+  if (x.rows > kernels::kDirectRows) {
+    pass.parallel_for(static_cast<size_t>(x.rows), row);
+  } else {  // waking the other threads takes longer
+    for (size_t r = 0; r < static_cast<size_t>(x.rows); ++r) row(r, 0);
+  }
+  return to;
 }
 
 }  // namespace
 
 Linear::Linear(const tensor::TensorView& weight, std::string_view what,
-               std::span<const int64_t> rows)
-    : storage_(weight.bytes_per_row() *
-                   (rows.empty() ? static_cast<size_t>(weight.shape.rows()) : rows.size()),
-               what) {
-  if (rows.empty()) {
-    std::memcpy(storage_.data(), weight.data, storage_.size());
-    view_ = {storage_.data(), weight.dtype, {weight.shape.rows(), weight.shape.width()}};
-    return;
+               std::span<const int64_t> rows, const base::ThreadPool::Lease* threads)
+    : dtype_(weight.dtype),
+      in_features_(weight.shape.width()),
+      out_features_(rows.empty() ? weight.shape.rows() : static_cast<int64_t>(rows.size())) {
+  const size_t bytes = kernels::panel_bytes(type(), in_features_);
+  const auto count = static_cast<size_t>(num_panels(*this));
+  panels_ = base::Buffer(count * bytes, what);
+  const auto pack = [&](size_t index, size_t) {
+    kernels::PanelSource source{};
+    const auto first = static_cast<int64_t>(index) * kPanelRows;
+    for (int64_t r = first; r < std::min(first + kPanelRows, out_features_); ++r)
+      source[static_cast<size_t>(r - first)] =
+          weight.row(rows.empty() ? r : rows[static_cast<size_t>(r)]);
+    kernels::pack_panel(dtype_, source, in_features_, panels_.data() + index * bytes);
+  };
+  if (threads != nullptr) {
+    threads->parallel_for(count, pack);
+  } else {
+    for (size_t index = 0; index < count; ++index) pack(index, 0);
   }
-  const size_t bytes = weight.bytes_per_row();
-  for (size_t i = 0; i < rows.size(); ++i)
-    std::memcpy(storage_.data() + i * bytes, weight.row(rows[i]), bytes);
-  view_ = {
-      storage_.data(), weight.dtype, {static_cast<int64_t>(rows.size()), weight.shape.width()}};
+}
+
+const std::byte* Linear::panel(int64_t row) const {
+  return panels_.data() +
+         static_cast<size_t>(row / kPanelRows) * kernels::panel_bytes(type(), in_features_);
+}
+
+std::string_view Linear::recipe(Precision precision) const {
+  return precision == Precision::kDefault && kernels::has_int8_recipe(type()) ? "int8" : "fp32";
 }
 
 Activations Linear::prepare(Pass&, ConstMatrix x) { return {x}; }
@@ -47,25 +98,29 @@ void multiply_group(Pass& pass, const Activations& x, std::span<const Linear* co
                     std::span<const Matrix> y, Linear::Epilogue epilogue) {
   DCHECK(linears.size() == y.size());
   std::vector<Piece> pieces;
+  kernels::QuantizedRows quantized;
   for (size_t i = 0; i < linears.size(); ++i) {
-    DCHECK(linears[i]->in_features() == x.values.width && y[i].rows == x.values.rows &&
-           linears[i]->out_features() == y[i].width);
-    const int64_t rows = linears[i]->out_features();
-    const int64_t step = piece_rows(rows, pass.num_threads());
-    for (int64_t begin = 0; begin < rows; begin += step)
-      pieces.push_back({i, begin, std::min(rows, begin + step)});
+    const Linear& linear = *linears[i];
+    DCHECK(linear.in_features() == x.values.width && y[i].rows == x.values.rows &&
+           linear.out_features() == y[i].width);
+    add_pieces(i, num_panels(linear), x.values.rows, pass.num_threads(), pieces);
+    if (quantized.values == nullptr && linear.recipe(pass.precision()) == "int8")
+      quantized = quantize(pass, x.values);
   }
   pass.parallel_for(pieces.size(), [&](size_t index, size_t worker) {
     const Piece& piece = pieces[index];
     const Linear& linear = *linears[piece.linear];
     kernels::GemmArgs args;
-    args.weight = linear.view_.data;
-    args.dtype = linear.view_.dtype;
+    args.panels = linear.panels_.data();
+    args.type = linear.type();
+    args.n = linear.out_features();
     args.k = linear.in_features();
-    args.begin = piece.begin;
-    args.end = piece.end;
+    args.first = piece.first;
+    args.step = piece.step;
+    args.count = piece.count;
     args.x = x.values.data;
     args.x_stride = x.values.width;
+    if (linear.recipe(pass.precision()) == "int8") args.quantized = quantized;
     args.m = x.values.rows;
     args.bias = linear.bias_.empty() ? nullptr : linear.bias_.data();
     args.accumulate = epilogue == Linear::Epilogue::kAdd;
@@ -105,17 +160,17 @@ void Linear::multiply(Pass& pass, const Activations& x, Matrix y,
 
 void Linear::multiply_transposed(Pass& pass, ConstMatrix dy, Matrix dx) const {
   DCHECK(dy.width == out_features() && dx.width == in_features() && dy.rows == dx.rows);
-  // Columns in pieces that the formats' blocks divide; each sums over rising rows of W.
-  const int64_t step = tensor::info(view_.dtype).block_size == 1 ? 64 : 256;
-  const auto pieces = static_cast<size_t>((in_features() + step - 1) / step);
+  // Columns in pieces of whole blocks; each sums over rising rows of W.
+  constexpr int64_t kStep = 256;
+  const auto pieces = static_cast<size_t>((in_features() + kStep - 1) / kStep);
   pass.parallel_for(pieces, [&](size_t index, size_t worker) {
-    const int64_t begin = static_cast<int64_t>(index) * step;
-    const int64_t count = std::min(step, in_features() - begin);
+    const int64_t begin = static_cast<int64_t>(index) * kStep;
+    const int64_t count = std::min(kStep, in_features() - begin);
     float* weights = pass.scratch(worker);
     for (int64_t m = 0; m < dx.rows; ++m)
       std::memset(dx.row(m) + begin, 0, static_cast<size_t>(count) * sizeof(float));
     for (int64_t o = 0; o < out_features(); ++o) {
-      pass.kernels().gemm.decode(view_.dtype, view_.row(o), begin, begin + count, weights);
+      pass.kernels().gemm.unpack(type(), panel(o), o % kPanelRows, begin, begin + count, weights);
       for (int64_t m = 0; m < dx.rows; ++m)
         pass.kernels().activation.add_scaled(weights, dy.row(m)[o], dx.row(m) + begin, count);
     }
@@ -123,14 +178,14 @@ void Linear::multiply_transposed(Pass& pass, ConstMatrix dy, Matrix dx) const {
 }
 
 void Linear::row(const Pass& pass, int64_t i, float* out) const {
-  pass.kernels().gemm.decode(view_.dtype, view_.row(i), 0, in_features(), out);
+  pass.kernels().gemm.unpack(type(), panel(i), i % kPanelRows, 0, in_features(), out);
 }
 
-std::vector<float> Linear::unpack() const {
-  std::vector<float> values(static_cast<size_t>(view_.shape.values()));
+std::vector<float> Linear::unpack(const kernels::Kernels& kernels) const {
+  std::vector<float> values(static_cast<size_t>(out_features() * in_features()));
   for (int64_t i = 0; i < out_features(); ++i)
-    kernels::dequantize_row(view_.dtype, view_.row(i), values.data() + i * in_features(),
-                            in_features());
+    kernels.gemm.unpack(type(), panel(i), i % kPanelRows, 0, in_features(),
+                        values.data() + i * in_features());
   return values;
 }
 

@@ -8,13 +8,15 @@
 #include <vector>
 
 #include "base/buffer.h"
+#include "base/thread_pool.h"
 #include "nn/matrix.h"
 #include "nn/pass.h"
 #include "tensor/tensor_view.h"
 
 namespace tulou::nn {
 
-// Activations in the form that a weight's recipe multiplies. All recipes so far take fp32 rows.
+// Activations as a product takes them: fp32 rows. Where weights have the int8 recipe
+// (kernels/gemm/gemm.h) multiply_group quantises them, once for all matrices of the group.
 struct Activations {
   ConstMatrix values;
 };
@@ -31,17 +33,20 @@ struct Adapter {
 class Linear {
  public:
   Linear() = default;
-  // Copies the weight [out, in] into memory of its own, as it is stored. `what` names it in errors.
-  // `rows`, if not empty, says which stored row each row takes. Widths must fit the type's blocks.
+  // Packs the weight [out, in] into panels (kernels/gemm/panel.h) in memory of its own, nothing is
+  // rounded. `what` names it in errors. `rows`, if not empty, says which stored row each row takes.
+  // Widths must fit the type's blocks. `threads`, if not null, share the work.
   Linear(const tensor::TensorView& weight, std::string_view what,
-         std::span<const int64_t> rows = {});
+         std::span<const int64_t> rows = {}, const base::ThreadPool::Lease* threads = nullptr);
   void set_bias(std::vector<float> bias) { bias_ = std::move(bias); }
 
-  bool empty() const { return view_.data == nullptr; }
-  int64_t in_features() const { return view_.shape.width(); }
-  int64_t out_features() const { return view_.shape.rows(); }
-  tensor::DType dtype() const { return view_.dtype; }
-  size_t bytes() const { return storage_.size() + bias_.size() * sizeof(float); }
+  bool empty() const { return panels_.size() == 0; }
+  int64_t in_features() const { return in_features_; }
+  int64_t out_features() const { return out_features_; }
+  tensor::DType dtype() const { return dtype_; }  // as stored
+  // How it is computed: "int8" or "fp32" (kernels/gemm/gemm.h).
+  std::string_view recipe(Precision precision) const;
+  size_t bytes() const { return panels_.size() + bias_.size() * sizeof(float); }
 
   // Brings rows [rows, in] into the form that multiply takes; they must outlive the result.
   static Activations prepare(Pass& pass, ConstMatrix x);
@@ -58,13 +63,16 @@ class Linear {
   // Row i as floats: [in].
   void row(const Pass& pass, int64_t i, float* out) const;
   // All of it as floats: [out, in].
-  std::vector<float> unpack() const;
+  std::vector<float> unpack(const kernels::Kernels& kernels) const;
 
  private:
   friend void multiply_group(Pass&, const Activations&, std::span<const Linear* const>,
                              std::span<const Matrix>, Epilogue);
-  base::Buffer storage_;
-  tensor::TensorView view_;
+  const std::byte* panel(int64_t row) const;
+  tensor::DType type() const { return kernels::panel_type(dtype_); }  // of the panels
+  base::Buffer panels_;
+  tensor::DType dtype_ = tensor::DType::kF32;
+  int64_t in_features_ = 0, out_features_ = 0;
   std::vector<float> bias_;
 };
 

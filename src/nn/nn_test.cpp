@@ -19,7 +19,7 @@ namespace {
 // What a pass needs, for one test.
 struct Fixture {
   explicit Fixture(size_t num_threads = 2)
-      : pool(num_threads), lease(pool), pass(kernels::select_kernels(""), lease, arena, &cancel) {}
+      : pool(num_threads), lease(pool), pass(kernels::select_kernels(""), lease, arena, Precision::kDefault, &cancel) {}
   base::ThreadPool pool;
   base::ThreadPool::Lease lease;
   base::Arena arena;
@@ -60,7 +60,7 @@ TEST(Linear, MultipliesAddsBiasAndAccumulates) {
   linear.set_bias(random_floats(static_cast<size_t>(out), 2));
   const auto bias = random_floats(static_cast<size_t>(out), 2);
   const auto x = random_floats(static_cast<size_t>(rows * in), 3);
-  const auto unpacked = linear.unpack();
+  const auto unpacked = linear.unpack(s.pass.kernels());
   const Matrix y = s.pass.matrix(rows, out);
   linear.multiply(s.pass, Linear::prepare(s.pass, {x.data(), rows, in}), y);
   const std::vector<float> first(y.data, y.data + rows * out);
@@ -119,7 +119,7 @@ TEST(Linear, TransposedIsTheWayBack) {
   const auto dy = random_floats(static_cast<size_t>(rows * out), 2);
   const Matrix dx = s.pass.matrix(rows, in);
   linear.multiply_transposed(s.pass, {dy.data(), rows, out}, dx);
-  const auto w = linear.unpack();
+  const auto w = linear.unpack(s.pass.kernels());
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t i = 0; i < in; ++i) {
       double sum = 0, magnitude = 0;

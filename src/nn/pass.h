@@ -9,6 +9,7 @@
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
 #include "nn/matrix.h"
+#include "nn/precision.h"
 
 namespace tulou::nn {
 
@@ -16,12 +17,17 @@ class Pass {
  public:
   // Everything must outlive the pass. `cancel` may be null.
   Pass(const kernels::Kernels& kernels, const base::ThreadPool::Lease& threads, base::Arena& arena,
-       const std::atomic<bool>* cancel = nullptr)
-      : kernels_(kernels), threads_(threads), arena_(arena), cancel_(cancel) {
+       Precision precision = Precision::kDefault, const std::atomic<bool>* cancel = nullptr)
+      : kernels_(kernels),
+        threads_(threads),
+        arena_(arena),
+        precision_(precision),
+        cancel_(cancel) {
     scratch_ = arena.allocate<float>(threads.num_threads() * kWorkerScratch).data();
   }
 
   const kernels::Kernels& kernels() const { return kernels_; }
+  Precision precision() const { return precision_; }
   base::Arena& arena() { return arena_; }
   size_t num_threads() const { return threads_.num_threads(); }
 
@@ -49,6 +55,7 @@ class Pass {
   const kernels::Kernels& kernels_;
   const base::ThreadPool::Lease& threads_;
   base::Arena& arena_;
+  Precision precision_;
   const std::atomic<bool>* cancel_;
   float* scratch_ = nullptr;
 };

@@ -4,5 +4,5 @@
 #include "kernels/foreach_level.h"
 
 namespace tulou::kernels {
-TULOU_LEVEL_TABLE(GemmKernels, gemm_kernels, TULOU_FILL_2, gemm, decode)
+TULOU_LEVEL_TABLE(GemmKernels, gemm_kernels, TULOU_FILL_3, gemm, quantize, unpack)
 }  // namespace tulou::kernels

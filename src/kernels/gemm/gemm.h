@@ -1,25 +1,50 @@
-// Products of activations with weights as they are stored: y = x W^T, W [n, k] row by row.
+// Products of activations with packed weights: y = x W^T, W [n, k] in panels of 16 rows.
+//
+// Two recipes, chosen by the type of the panels and the precision; within a level the bits of an
+// output value depend on its row of x, its row of W and the recipe alone, whatever the number of
+// rows or the order of panels.
+//
+// fp32 (F32, F16, BF16; with --precision exact all types): weights are decoded to fp32; a value is
+// the sum over slices of 256 k, in rising order, each a chain of fused multiply-adds over rising k.
+//
+// int8 (block types): each row of x is quantised to int8 in blocks of 32 with one fp32 scale. The
+// products of a block are summed exactly in int32 (as I, including the sub-scales of Q6_K), then
+//   sum = fma(float(I) * d, x_scale, sum), and where the type has minima: sum = fma(m, x_scale *
+//   float(sum of x), sum)
+// over blocks of rising k, in fp32. AVX2, AVX-512 and NEON give the same bits.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "hardware/cpu_features.h"
+#include "kernels/gemm/panel.h"
 #include "tensor/dtype.h"
 
 namespace tulou::kernels {
 
-// Weights are decoded to fp32 in pieces that stay in the L1 cache, and multiplied with fp32
-// activations. The recipe of every output value, whatever the number of rows, the range or the
-// thread: one vector of partial sums, k rising, fused multiply-adds, then the level's tree of
-// lanes; then the bias, then what is already in y.
+// Rows of activations in int8. For block b of row i, with stride = k / 32 blocks a row:
+struct QuantizedRows {
+  int8_t* values = nullptr;       // [rows][k], |value| <= 127
+  float* scale = nullptr;         // [rows][k / 32]: x is about scale * value
+  float* scaled_sum = nullptr;    // [rows][k / 32]: scale * sum
+  int32_t* sum = nullptr;         // [rows][k / 32]: of the block's values
+  int32_t* half_sums = nullptr;   // [rows][k / 32]: of its first (low half) and last 16 values
+  // The rows from `row` on.
+  QuantizedRows from(int64_t row, int64_t k) const {
+    const int64_t b = row * (k / kBlock);
+    return {values + row * k, scale + b, scaled_sum + b, sum + b, half_sums + b};
+  }
+};
+
 struct GemmArgs {
-  const std::byte* weight = nullptr;  // row 0; rows follow each other without gaps
-  tensor::DType dtype = tensor::DType::kF32;
-  int64_t k = 0;               // a multiple of the type's block size
-  int64_t begin = 0, end = 0;  // the rows of W to do: columns of y
-  const float* x = nullptr;    // [m, k], rows x_stride apart
+  const std::byte* panels = nullptr;  // all panels of the matrix, one after the other
+  tensor::DType type = tensor::DType::kF32;  // of the panels
+  int64_t n = 0, k = 0;
+  int64_t first = 0, step = 1, count = 0;  // the panels to do: first, first + step, ...
+  const float* x = nullptr;                // [m, k], rows x_stride apart
   int64_t x_stride = 0;
+  QuantizedRows quantized;  // of x; values null: the fp32 recipe
   int64_t m = 0;
   const float* bias = nullptr;  // [n] or null
   bool accumulate = false;      // y += instead of y =
@@ -28,23 +53,31 @@ struct GemmArgs {
   float* scratch = nullptr;  // kGemmScratch floats, 64-byte aligned, of this thread
 };
 
-// Weight rows that are decoded together; ranges should be multiples of it.
-inline constexpr int64_t kGemmRows = 8;
-// Values of a weight row that are decoded at a time: a multiple of every block size.
-inline constexpr int64_t kGemmDepth = 512;
-// Floats from one decoded row to the next: not a power of two, which would put the same column of
-// all rows into one set of the L1 cache.
-inline constexpr int64_t kGemmStride = kGemmDepth + 16;
-// Rows of x that use a decoded piece before the next one is decoded.
+// Rows of x up to which panels are read directly, in several streams; with more, a panel is
+// expanded once and used for all of them.
+inline constexpr int64_t kDirectRows = 4;
+// Panels that a call with few rows goes through side by side: streams far apart keep more of the
+// memory busy.
+inline constexpr int64_t kStreams = 4, kMaxStreams = 8;
+// Rows of x that use an expanded panel before the next panel is expanded.
 inline constexpr int64_t kGemmTokens = 128;
-inline constexpr int64_t kMaxLanes = 16;
-inline constexpr int64_t kGemmScratch =
-    kGemmRows * kGemmStride + kGemmTokens * kGemmRows * kMaxLanes;
+// Values of k that are expanded at a time: a multiple of every group and slice.
+inline constexpr int64_t kInt8Depth = 512, kFloatDepth = 256;
+inline constexpr int64_t kGemmScratch = 2 * kPanelRows * (kInt8Depth + kGemmTokens) + 4096;
+
+// Whether block types have an int8 recipe: every type with blocks of its own.
+constexpr bool has_int8_recipe(tensor::DType panel_type) {
+  return panel_layout(panel_type).group_values >= 64;
+}
 
 struct GemmKernels {
   void (*gemm)(const GemmArgs& args);
-  // Decodes values [begin, end) (block-aligned) of a stored row; bits as dequantize_row.
-  void (*decode)(tensor::DType dtype, const std::byte* row, int64_t begin, int64_t end, float* out);
+  // Quantises row `row` of x, [k], k a multiple of 32. A value that is not finite makes the scale
+  // of its block NaN.
+  void (*quantize)(const float* x, int64_t k, const QuantizedRows& row);
+  // Values [begin, end) of row r of a panel; bits as dequantize_row.
+  void (*unpack)(tensor::DType type, const std::byte* panel, int64_t r, int64_t begin, int64_t end,
+                 float* out);
 };
 
 const GemmKernels& gemm_kernels(hardware::Level level);

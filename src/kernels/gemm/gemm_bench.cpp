@@ -3,9 +3,11 @@
 // and with 256 rows (prefill: operations per second), beside what the arithmetic units can do.
 #include <benchmark/benchmark.h>
 
+#include <cstring>
 #include <string>
 #include <vector>
 
+#include "base/buffer.h"
 #include "kernels/kernels.h"
 
 #if defined(__x86_64__)
@@ -16,35 +18,65 @@ namespace tulou::kernels {
 namespace {
 
 // The first address in it that is a multiple of 64, as the arena of a pass hands them out.
-float* aligned(std::vector<float>& memory) {
+template <typename T>
+T* aligned(std::vector<T>& memory) {
   const auto address = reinterpret_cast<uintptr_t>(memory.data());
-  return memory.data() + (64 - address % 64) % 64 / sizeof(float);
+  return memory.data() + (64 - address % 64) % 64 / sizeof(T);
 }
 
-void multiply(benchmark::State& state, tensor::DType dtype) {
-  const int64_t m = state.range(0), k = state.range(1);
-  const int64_t n = (m == 1 ? int64_t{64} << 20 : int64_t{1} << 20) / k / kGemmRows * kGemmRows;
-  const size_t stored = static_cast<size_t>(n) * tensor::row_bytes(dtype, k);
-  const std::vector<std::byte> weight(stored, std::byte{0x21});
-  std::vector<float> x_memory(static_cast<size_t>(m * k + 16), 0.5f), y(static_cast<size_t>(m * n));
-  std::vector<float> scratch(kGemmScratch + 16);
+// Memory of `bytes` in huge pages, filled with 0x21: weights are finite and not denormal.
+base::Buffer weights(size_t bytes) {
+  base::Buffer buffer(bytes, "weights");
+  std::memset(buffer.data(), 0x21, bytes);
+  return buffer;
+}
+
+void multiply(benchmark::State& state, tensor::DType type) {
+  const int64_t m = state.range(0), k = state.range(1), streams = state.range(2);
+  const int64_t values = m <= kDirectRows ? int64_t{128} << 20 : int64_t{1} << 20;
+  const int64_t panels = values / k / kPanelRows / kMaxStreams * kMaxStreams;
+  const int64_t n = panels * kPanelRows;
+  const size_t bytes = static_cast<size_t>(panels) * panel_bytes(type, k);
+  const base::Buffer packed = weights(bytes);
+  std::vector<float> x(static_cast<size_t>(m * k), 0.5f), y(static_cast<size_t>(m * n));
+  std::vector<float> scratch(kGemmScratch + 16), floats(static_cast<size_t>(m * k / 32 * 2));
+  std::vector<int8_t> quantized(static_cast<size_t>(m * k + 64));
+  std::vector<int32_t> sums(floats.size());
   const Kernels& kernels = select_kernels("");
   GemmArgs args;
-  args.weight = weight.data();
-  args.dtype = dtype;
+  args.panels = packed.data();
+  args.type = type;
+  args.n = n;
   args.k = k;
-  args.end = n;
-  args.x = aligned(x_memory);
+  args.x = x.data();
   args.x_stride = k;
+  if (has_int8_recipe(type)) {
+    args.quantized = {aligned(quantized), floats.data(), floats.data() + m * k / 32, sums.data(),
+                      sums.data() + m * k / 32};
+    for (int64_t i = 0; i < m; ++i)
+      kernels.gemm.quantize(x.data() + i * k, k, args.quantized.from(i, k));
+  }
   args.m = m;
   args.y = y.data();
   args.y_stride = n;
   args.scratch = aligned(scratch);
+  const int64_t per_stream = panels / streams;
   for (auto run : state) {
-    kernels.gemm.gemm(args);
+    for (int64_t i = 0; i < per_stream; ++i) {
+      args.first = i;
+      args.step = per_stream;
+      args.count = streams;
+      if (m > kDirectRows) {
+        args.first = 0;
+        args.step = 1;
+        args.count = panels;
+        i = per_stream;
+      }
+      kernels.gemm.gemm(args);
+    }
     benchmark::ClobberMemory();
   }
-  state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(stored));
+  state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(bytes));
   state.counters["flops"] = benchmark::Counter(2.0 * static_cast<double>(m * n * k),
                                                benchmark::Counter::kIsIterationInvariantRate);
 }
@@ -77,14 +109,14 @@ void register_all() {
   if (hardware::available_levels().back() >= hardware::Level::kAvx2)
     benchmark::RegisterBenchmark("avx2_peak", peak);
 #endif
-  for (const auto dtype : {tensor::DType::kQ4_1, tensor::DType::kQ4_0, tensor::DType::kQ8_0,
-                           tensor::DType::kBF16, tensor::DType::kF32}) {
-    for (const int64_t m : {1, 256}) {
-      for (const int64_t k : {576, 1536, 1024, 3584}) {
-        const std::string name = "gemm/" + std::string(tensor::name(dtype));
-        benchmark::RegisterBenchmark(name.c_str(), multiply, dtype)->Args({m, k});
-      }
-    }
+  for (const auto type :
+       {tensor::DType::kQ4_0, tensor::DType::kQ4_1, tensor::DType::kQ8_0, tensor::DType::kQ4_K,
+        tensor::DType::kQ5_K, tensor::DType::kQ6_K, tensor::DType::kIQ4_XS, tensor::DType::kBF16}) {
+    const std::string name = "gemm/" + std::string(tensor::name(type));
+    auto* bench = benchmark::RegisterBenchmark(name.c_str(), multiply, type);
+    for (const int64_t streams : {1, 2, 4, 8}) bench->Args({1, 1024, streams});
+    for (const int64_t m : {2, 4, 8, 16, 32, 256}) bench->Args({m, 1024, 4});
+    bench->Args({256, 3584, 1});
   }
 }
 

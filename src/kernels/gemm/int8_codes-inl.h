@@ -1,0 +1,192 @@
+// Codes and scales of packed block types in vectors of the level: AVX2 holds 8 rows of a panel,
+// AVX-512 all 16; a lane of 4 bytes is 4 neighbouring values of k of one row. Included once for
+// each of these levels.
+
+#if TULOU_SIMD == 2
+TULOU_INLINE VI load_bytes(const void* p) {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(p));
+}
+TULOU_INLINE void store_bytes(void* p, VI v) { _mm256_storeu_si256(static_cast<__m256i*>(p), v); }
+TULOU_INLINE VI set_bytes(int8_t x) { return _mm256_set1_epi8(x); }
+TULOU_INLINE VI set_words(int32_t x) { return _mm256_set1_epi32(x); }
+TULOU_INLINE VI bits_and(VI a, VI b) { return _mm256_and_si256(a, b); }
+TULOU_INLINE VI bits_or(VI a, VI b) { return _mm256_or_si256(a, b); }
+template <int kBits>
+TULOU_INLINE VI bits_left(VI a) {
+  return _mm256_slli_epi32(a, kBits);
+}
+template <int kBits>
+TULOU_INLINE VI bits_right(VI a) {
+  return _mm256_srli_epi32(a, kBits);
+}
+TULOU_INLINE VI add_words(VI a, VI b) { return _mm256_add_epi32(a, b); }
+TULOU_INLINE V words_to_floats(VI a) { return _mm256_cvtepi32_ps(a); }
+TULOU_INLINE VI iq4_values(VI codes) {
+  const __m128i table =
+      _mm_loadu_si128(reinterpret_cast<const __m128i*>(tensor::kIq4Values.data()));
+  return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), codes);
+}
+TULOU_INLINE VI load_u8(const std::byte* p) {
+  return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+}
+TULOU_INLINE VI load_s8(const std::byte* p) {
+  return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+}
+#else
+TULOU_INLINE VI load_bytes(const void* p) { return _mm512_loadu_si512(p); }
+TULOU_INLINE void store_bytes(void* p, VI v) { _mm512_storeu_si512(p, v); }
+TULOU_INLINE VI set_bytes(int8_t x) { return _mm512_set1_epi8(x); }
+TULOU_INLINE VI set_words(int32_t x) { return _mm512_set1_epi32(x); }
+TULOU_INLINE VI bits_and(VI a, VI b) { return _mm512_and_si512(a, b); }
+TULOU_INLINE VI bits_or(VI a, VI b) { return _mm512_or_si512(a, b); }
+template <int kBits>
+TULOU_INLINE VI bits_left(VI a) {
+  return _mm512_slli_epi32(a, kBits);
+}
+template <int kBits>
+TULOU_INLINE VI bits_right(VI a) {
+  return _mm512_srli_epi32(a, kBits);
+}
+TULOU_INLINE VI add_words(VI a, VI b) { return _mm512_add_epi32(a, b); }
+TULOU_INLINE V words_to_floats(VI a) { return _mm512_cvtepi32_ps(a); }
+TULOU_INLINE VI iq4_values(VI codes) {
+  const __m128i table =
+      _mm_loadu_si128(reinterpret_cast<const __m128i*>(tensor::kIq4Values.data()));
+  return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), codes);
+}
+TULOU_INLINE VI load_u8(const std::byte* p) {
+  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+TULOU_INLINE VI load_s8(const std::byte* p) {
+  return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+#endif
+constexpr int64_t kVectorBytes = 4 * kLanes;
+
+// What is known of a type's codes. A weight is (code - kOffset) * scale + min.
+template <tensor::DType kType>
+struct CodesOf {
+  using enum tensor::DType;
+  static constexpr bool kSigned = kType == kQ8_0 || kType == kIQ4_NL || kType == kIQ4_XS;
+  static constexpr bool kMin = has_min(kType);
+  static constexpr bool kSub = kType == kQ6_K;  // two sub-scales in a block
+  static constexpr int kOffset = kType == kQ4_0 ? 8 : kType == kQ5_0 ? 16 : kType == kQ6_K ? 32 : 0;
+  // Products of 4 values that 16 bits can hold together: 2 n max(code) * 127 < 32768.
+  static constexpr int kFlush = kType == kQ6_K ? 2 : kType == kQ5_0 || kType == kQ5_K ? 4 : 8;
+};
+
+// Panels as they are packed.
+template <tensor::DType kType>
+struct PackedPanels {
+  using Codes = CodesOf<kType>;
+  static constexpr PanelLayout kLayout = panel_layout(kType);
+  const std::byte* panel[2];
+
+  // Where a block lies.
+  struct Place {
+    const std::byte* group;
+    int64_t b;
+  };
+  TULOU_INLINE Place place(const PackedPanels& source, int p, int64_t block) {
+    return {group_of(kType, source.panel[p], block), block % group_blocks(kType)};
+  }
+
+  // Codes of values 4 g ... 4 g + 3 for the rows of vector r.
+  template <int g>
+  TULOU_INLINE VI codes(Place at, int r) {
+    using enum tensor::DType;
+    const int64_t row = r * kVectorBytes;
+    if constexpr (kType == kQ8_0) {
+      return load_bytes(at.group + 512 * at.b + 64 * g + row);
+    } else {
+      const VI words = load_bytes(at.group + 256 * at.b + 64 * (g % 4) + row);
+      const VI low = bits_and(g < 4 ? words : bits_right<4>(words), set_bytes(15));
+      if constexpr (kType == kIQ4_NL || kType == kIQ4_XS) return iq4_values(low);
+      if constexpr (kType == kQ5_0 || kType == kQ5_K) {
+        const VI fifth = load_bytes(at.group + kLayout.second + 64 * at.b + row);
+        const VI moved = g <= 4 ? bits_left<(4 - g) & 31>(fifth) : bits_right<(g - 4) & 31>(fifth);
+        return bits_or(low, bits_and(moved, set_bytes(16)));
+      }
+      if constexpr (kType == kQ6_K) {
+        constexpr int i = g % 4;
+        const VI high = load_bytes(at.group + kLayout.second + 128 * at.b + 64 * (g / 4) + row);
+        const VI moved = i < 2 ? bits_left<(4 - 2 * i) & 31>(high)
+                               : bits_right<(2 * i - 4) & 31>(high);
+        return bits_or(low, bits_and(moved, set_bytes(48)));
+      }
+      return low;
+    }
+  }
+  TULOU_INLINE V halves(const std::byte* group, int64_t offset, int r) {
+    return load_f16(reinterpret_cast<const uint16_t*>(group + offset) + r * kLanes);
+  }
+  TULOU_INLINE V scale(Place at, int r) {
+    using enum tensor::DType;
+    if constexpr (kType == kQ6_K) return halves(at.group, kLayout.scales, r);
+    if constexpr (kLayout.sub_scales != 0) {
+      const std::byte* factors = at.group + kLayout.sub_scales + kPanelRows * at.b + r * kLanes;
+      const VI factor = kType == kIQ4_XS ? load_s8(factors) : load_u8(factors);
+      return mul(halves(at.group, kLayout.scales, r), words_to_floats(factor));
+    }
+    return halves(at.group, kLayout.scales + 2 * kPanelRows * static_cast<size_t>(at.b), r);
+  }
+  TULOU_INLINE V min(Place at, int r) {
+    using enum tensor::DType;
+    if constexpr (kType == kQ4_1)
+      return halves(at.group, kLayout.mins + 2 * kPanelRows * static_cast<size_t>(at.b), r);
+    const std::byte* factors =
+        at.group + kLayout.sub_scales + kPanelRows * (group_blocks(kType) + at.b) + r * kLanes;
+    const V positive = mul(halves(at.group, kLayout.mins, r), words_to_floats(load_u8(factors)));
+    return sub(zero(), positive);
+  }
+  // Sub-scale `half` of Q6_K.
+  TULOU_INLINE VI sub_scale(Place at, int half, int r) {
+    return load_s8(at.group + kLayout.sub_scales + kPanelRows * (2 * at.b + half) + r * kLanes);
+  }
+};
+
+// A slice of a panel with its codes as bytes and its scales as floats: one block after the other.
+struct alignas(64) ExpandedBlock {
+  std::byte codes[8 * 64];
+  float scale[kPanelRows];
+  float min[kPanelRows];
+  int32_t sub_scale[2][kPanelRows];
+};
+
+template <tensor::DType kType>
+struct ExpandedPanels {
+  using Codes = CodesOf<kType>;
+  const ExpandedBlock* panel[2];
+  int64_t first;  // block that panel[p][0] is
+  using Place = const ExpandedBlock*;
+  TULOU_INLINE Place place(const ExpandedPanels& source, int p, int64_t block) {
+    return source.panel[p] + (block - source.first);
+  }
+  template <int g>
+  TULOU_INLINE VI codes(Place at, int r) {
+    return load_bytes(at->codes + 64 * g + r * kVectorBytes);
+  }
+  TULOU_INLINE V scale(Place at, int r) { return load(at->scale + r * kLanes); }
+  TULOU_INLINE V min(Place at, int r) { return load(at->min + r * kLanes); }
+  TULOU_INLINE VI sub_scale(Place at, int half, int r) {
+    return load_bytes(at->sub_scale[half] + r * kLanes);
+  }
+};
+
+template <tensor::DType kType>
+TULOU_INLINE void expand_block(const std::byte* panel, int64_t block, ExpandedBlock& out) {
+  using Packed = PackedPanels<kType>;
+  const Packed source = {{panel, panel}};
+  const typename Packed::Place at = Packed::place(source, 0, block);
+  for (int r = 0; r < kPanelVectors; ++r) {
+    unrolled<8>([&]<int g>() TULOU_LAMBDA {
+      store_bytes(out.codes + 64 * g + r * kVectorBytes, Packed::template codes<g>(at, r));
+    });
+    store(out.scale + r * kLanes, Packed::scale(at, r));
+    if constexpr (Packed::Codes::kMin) store(out.min + r * kLanes, Packed::min(at, r));
+    if constexpr (Packed::Codes::kSub) {
+      for (int half = 0; half < 2; ++half)
+        store_bytes(out.sub_scale[half] + r * kLanes, Packed::sub_scale(at, half, r));
+    }
+  }
+}
