@@ -40,8 +40,9 @@ X86 detect() {
   const bool f = b >> 16 & 1, dq = b >> 17 & 1, bw = b >> 30 & 1, vl = b >> 31 & 1;
   const bool vnni = c >> 11 & 1;
   X86 x86;
-  x86.avx2 = avx2 && fma && f16c && (saved & 0x06) == 0x06;                // XMM, YMM
-  x86.avx512 = x86.avx2 && f && dq && bw && vl && vnni && (saved & 0xE6) == 0xE6;  // and opmask, ZMM
+  x86.avx2 = avx2 && fma && f16c && (saved & 0x06) == 0x06;  // XMM, YMM
+  x86.avx512 =
+      x86.avx2 && f && dq && bw && vl && vnni && (saved & 0xE6) == 0xE6;  // and opmask, ZMM
   return x86;
 }
 

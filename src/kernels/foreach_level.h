@@ -62,7 +62,7 @@ namespace tulou::kernels::avx2 {
 
 #if defined(TULOU_EMULATE_AVX512)
 #elif defined(__clang__)
-#pragma clang attribute push(                                                    \
+#pragma clang attribute push(                                                               \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c"))), \
     apply_to = function)
 #else

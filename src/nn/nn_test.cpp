@@ -19,7 +19,9 @@ namespace {
 // What a pass needs, for one test.
 struct Fixture {
   explicit Fixture(size_t num_threads = 2)
-      : pool(num_threads), lease(pool), pass(kernels::select_kernels(""), lease, arena, Precision::kDefault, &cancel) {}
+      : pool(num_threads),
+        lease(pool),
+        pass(kernels::select_kernels(""), lease, arena, Precision::kDefault, &cancel) {}
   base::ThreadPool pool;
   base::ThreadPool::Lease lease;
   base::Arena arena;

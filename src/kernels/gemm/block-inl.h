@@ -23,8 +23,7 @@ constexpr int64_t group_blocks(tensor::DType type) {
 }
 
 TULOU_INLINE const std::byte* group_of(tensor::DType type, const std::byte* panel, int64_t block) {
-  return panel +
-         static_cast<size_t>(block / group_blocks(type)) * panel_layout(type).group_bytes;
+  return panel + static_cast<size_t>(block / group_blocks(type)) * panel_layout(type).group_bytes;
 }
 
 TULOU_INLINE void halves_to_floats(const std::byte* from, float* out) {
@@ -84,9 +83,8 @@ TULOU_RARE void block_numbers(const std::byte* panel, int64_t block, BlockNumber
       return static_cast<int8_t>(static_cast<int>(low | top << 4) - 32);
     });
   } else if constexpr (kType == DType::kIQ4_NL || kType == DType::kIQ4_XS) {
-    nibble_codes(codes, out, [](uint32_t code, int64_t, int64_t) {
-      return tensor::kIq4Values[code];
-    });
+    nibble_codes(codes, out,
+                 [](uint32_t code, int64_t, int64_t) { return tensor::kIq4Values[code]; });
   } else {
     constexpr int kOffset = kType == DType::kQ4_0 ? 8 : 0;
     nibble_codes(codes, out, [](uint32_t code, int64_t, int64_t) {
@@ -128,8 +126,7 @@ TULOU_RARE void block_floats(const std::byte* panel, int64_t block, float* out) 
   block_numbers<kType>(panel, block, numbers);
   for (int64_t i = 0; i < kBlock; ++i) {
     for (int64_t r = 0; r < kPanelRows; ++r) {
-      const float product =
-          numbers.scale[i / 16][r] * static_cast<float>(numbers.code[i][r]);
+      const float product = numbers.scale[i / 16][r] * static_cast<float>(numbers.code[i][r]);
       out[i * kPanelRows + r] = has_min(kType) ? product + numbers.min[r] : product;
     }
   }

@@ -98,8 +98,7 @@ TULOU_INLINE void expand_floats(tensor::DType type, const std::byte* panel, int6
     const PlainPanels<kType> source = {{panel, panel}};
     for (int64_t k = begin; k < end; ++k) {
       for (int r = 0; r < kPanelVectors; ++r)
-        store(out + (k - begin) * kPanelRows + r * kLanes,
-              PlainPanels<kType>::get(source, k, r));
+        store(out + (k - begin) * kPanelRows + r * kLanes, PlainPanels<kType>::get(source, k, r));
     }
   };
   if (type == DType::kF32) return plain.template operator()<DType::kF32>();
@@ -131,7 +130,8 @@ TULOU_INLINE void float_expanded(const GemmArgs& a, int64_t i, int64_t m, int64_
   const size_t bytes = panel_bytes(a.type, a.k);
   std::memset(sums, 0, sizeof(float) * static_cast<size_t>(kFloatPanels * rows * kPanelRows));
   int64_t panels[kFloatPanels];
-  for (int p = 0; p < kFloatPanels; ++p) panels[p] = a.first + std::min(i + p, a.count - 1) * a.step;
+  for (int p = 0; p < kFloatPanels; ++p)
+    panels[p] = a.first + std::min(i + p, a.count - 1) * a.step;
   for (int64_t k = 0; k < a.k; k += kFloatDepth) {
     const int64_t end = std::min(a.k, k + kFloatDepth);
     for (int p = 0; p < kFloatPanels; ++p)

@@ -25,11 +25,11 @@ namespace tulou::kernels {
 
 // Rows of activations in int8. For block b of row i, with stride = k / 32 blocks a row:
 struct QuantizedRows {
-  int8_t* values = nullptr;       // [rows][k], |value| <= 127
-  float* scale = nullptr;         // [rows][k / 32]: x is about scale * value
-  float* scaled_sum = nullptr;    // [rows][k / 32]: scale * sum
-  int32_t* sum = nullptr;         // [rows][k / 32]: of the block's values
-  int32_t* half_sums = nullptr;   // [rows][k / 32]: of its first (low half) and last 16 values
+  int8_t* values = nullptr;      // [rows][k], |value| <= 127
+  float* scale = nullptr;        // [rows][k / 32]: x is about scale * value
+  float* scaled_sum = nullptr;   // [rows][k / 32]: scale * sum
+  int32_t* sum = nullptr;        // [rows][k / 32]: of the block's values
+  int32_t* half_sums = nullptr;  // [rows][k / 32]: of its first (low half) and last 16 values
   // The rows from `row` on.
   QuantizedRows from(int64_t row, int64_t k) const {
     const int64_t b = row * (k / kBlock);
@@ -38,7 +38,7 @@ struct QuantizedRows {
 };
 
 struct GemmArgs {
-  const std::byte* panels = nullptr;  // all panels of the matrix, one after the other
+  const std::byte* panels = nullptr;         // all panels of the matrix, one after the other
   tensor::DType type = tensor::DType::kF32;  // of the panels
   int64_t n = 0, k = 0;
   int64_t first = 0, step = 1, count = 0;  // the panels to do: first, first + step, ...

@@ -1,4 +1,5 @@
-// The matrix product and its decoders at each level, against sums in double precision.
+// Packed panels and the matrix product in both recipes at each level, against the reference decoder
+// and sums in double precision.
 #include "kernels/gemm/gemm.h"
 
 #include <algorithm>
@@ -80,11 +81,44 @@ std::vector<float> decoded_weights(const Fenced<std::byte>& stored, DType dtype,
   return values;
 }
 
+// Panels of stored weights.
+Fenced<std::byte> packed(const Fenced<std::byte>& stored, DType dtype, int64_t n, int64_t k) {
+  const int64_t panels = (n + kPanelRows - 1) / kPanelRows;
+  const size_t bytes = panel_bytes(panel_type(dtype), k), row = tensor::row_bytes(dtype, k);
+  Fenced<std::byte> memory(panels * static_cast<int64_t>(bytes));
+  std::memset(memory.data(), 0, static_cast<size_t>(memory.size()));
+  for (int64_t p = 0; p < panels; ++p) {
+    PanelSource rows{};
+    for (int64_t r = 0; r < std::min(kPanelRows, n - p * kPanelRows); ++r)
+      rows[static_cast<size_t>(r)] = stored.data() + static_cast<size_t>(p * kPanelRows + r) * row;
+    pack_panel(dtype, rows, k, memory.data() + static_cast<size_t>(p) * bytes);
+  }
+  return memory;
+}
+
+// Quantised rows and their memory.
+struct Quantized {
+  Quantized(int64_t rows, int64_t k)
+      : values(rows * k),
+        scale(rows * k / kBlock),
+        scaled_sum(rows * k / kBlock),
+        sum(rows * k / kBlock),
+        half_sums(rows * k / kBlock) {}
+  Fenced<int8_t> values;
+  Fenced<float> scale, scaled_sum;
+  Fenced<int32_t> sum, half_sums;
+  QuantizedRows rows() {
+    return {values.data(), scale.data(), scaled_sum.data(), sum.data(), half_sums.data()};
+  }
+};
+
+enum class Recipe { kFp32, kInt8 };
+
 // One product with all that belongs to it. Gaps between rows hold kUntouched in y.
 struct Product {
   DType dtype;
   int64_t m, n, k, x_stride, y_stride;
-  Fenced<std::byte> weight;
+  Fenced<std::byte> stored, panels;
   Fenced<float> x, bias, start;
   bool with_bias, accumulate;
 
@@ -95,7 +129,8 @@ struct Product {
         k(depth),
         x_stride(k + random.below(9)),
         y_stride(n + random.below(9)),
-        weight(stored_weights(random, type, n, k)),
+        stored(stored_weights(random, type, n, k)),
+        panels(packed(stored, type, n, k)),
         x(uniform(random, m == 0 ? 0 : (m - 1) * x_stride + k)),
         bias(uniform(random, n)),
         start(uniform(random, m == 0 ? 0 : (m - 1) * y_stride + n)),
@@ -106,19 +141,30 @@ struct Product {
     }
   }
 
-  // Rows [row, row + rows) of x, columns [begin, end) of y, at `level`.
-  void run(hardware::Level level, int64_t row, int64_t rows, int64_t begin, int64_t end,
-           Fenced<float>& y) const {
+  Quantized quantized(hardware::Level level) const {
+    Quantized to(m, k);
+    for (int64_t i = 0; i < m; ++i)
+      gemm_kernels(level).quantize(x.data() + i * x_stride, k, to.rows().from(i, k));
+    return to;
+  }
+
+  // Rows [row, row + rows) of x, panels first, first + step, ... (count) at `level`; `quantized`
+  // is null for the fp32 recipe.
+  void run(hardware::Level level, Quantized* quantized, int64_t row, int64_t rows, int64_t first,
+           int64_t step, int64_t count, Fenced<float>& y) const {
     Fenced<float> scratch(kGemmScratch);
     scratch.fill(std::numeric_limits<float>::quiet_NaN());  // nothing may depend on what it held
     GemmArgs args;
-    args.weight = weight.data();
-    args.dtype = dtype;
+    args.panels = panels.data();
+    args.type = panel_type(dtype);
+    args.n = n;
     args.k = k;
-    args.begin = begin;
-    args.end = end;
+    args.first = first;
+    args.step = step;
+    args.count = count;
     args.x = x.data() + row * x_stride;
     args.x_stride = x_stride;
+    if (quantized != nullptr) args.quantized = quantized->rows().from(row, k);
     args.m = rows;
     args.bias = with_bias ? bias.data() : nullptr;
     args.accumulate = accumulate;
@@ -127,153 +173,276 @@ struct Product {
     args.scratch = scratch.data();
     gemm_kernels(level).gemm(args);
   }
-  Fenced<float> all(hardware::Level level) const {
+  int64_t num_panels() const { return (n + kPanelRows - 1) / kPanelRows; }
+  Fenced<float> all(hardware::Level level, Recipe recipe) const {
     Fenced<float> y(start);
-    run(level, 0, m, 0, n, y);
+    Quantized rows = quantized(level);
+    run(level, recipe == Recipe::kInt8 ? &rows : nullptr, 0, m, 0, 1, num_panels(), y);
     return y;
   }
 };
 
-// |error| <= r u sum|w x| + ..., where r counts the roundings that a term goes through: those of
-// the dot product, then bias and what y held (Higham, "Accuracy and Stability", 3.1: gamma_r, with
-// r u so small that r u (1 + r u) covers it: 1.01). Sums of denormals are exact, products lose
-// kSmallest each. This is c eps K max|a| max|b| with the true sum in place of K max|a| max|b|.
-void check_against_double(const Product& p, hardware::Level level, const Fenced<float>& y) {
-  const auto weights = decoded_weights(p.weight, p.dtype, p.n, p.k);
-  const double roundings = dot_roundings(level, p.k) + 2;
+std::string described(const Product& p, hardware::Level level) {
+  return std::string(hardware::name(level)) + " " + std::string(tensor::name(p.dtype)) + " m " +
+         std::to_string(p.m) + " n " + std::to_string(p.n) + " k " + std::to_string(p.k);
+}
+
+// Compares y with sum(row, column), in double precision, within bound(sum of |terms|); the bias and
+// what y held are terms, too.
+template <typename Sum, typename Bound>
+void check(const Product& p, hardware::Level level, const Fenced<float>& y, const Sum& sum,
+           const Bound& bound) {
   for (int64_t i = 0; i < y.size(); ++i) {
     const int64_t row = i / p.y_stride, column = i % p.y_stride;
     if (column >= p.n) {
       ASSERT_EQ(y[i], kUntouched) << "between rows";
       continue;
     }
-    double sum = 0, size = 0;
-    const auto add = [&](double term) { sum += term, size += std::abs(term); };
-    for (int64_t j = 0; j < p.k; ++j) {
-      add(static_cast<double>(weights[static_cast<size_t>(column * p.k + j)]) *
-          static_cast<double>(p.x[row * p.x_stride + j]));
-    }
+    double total = 0, size = 0;
+    const auto add = [&](double term) { total += term, size += std::abs(term); };
+    sum(row, column, add, size);
     if (p.with_bias) add(p.bias[column]);
     if (p.accumulate) add(p.start[i]);
-    const double bound = 1.01 * roundings * kUnit * size + static_cast<double>(p.k) * kSmallest;
-    ASSERT_NEAR(y[i], sum, bound) << hardware::name(level) << " " << tensor::name(p.dtype) << " m "
-                                  << p.m << " n " << p.n << " k " << p.k << " at " << row << ", "
-                                  << column;
+    ASSERT_NEAR(y[i], total, bound(size)) << described(p, level) << " at " << row << ", " << column;
   }
 }
 
-TEST(Decode, HasTheBitsOfTheReferenceDecoder) {
-  Random random(1);
+// |error| <= r u sum|w x| + ..., where r counts the roundings that a term goes through: a product
+// and a sum for each k of its slice (one if they are fused), the slices after it, the bias and what
+// y held (Higham, "Accuracy and Stability", 3.1: gamma_r, with r u so small that r u (1 + r u)
+// covers it: 1.01). Sums of denormals are exact, products lose kSmallest each.
+void check_fp32(const Product& p, hardware::Level level) {
+  const auto weights = decoded_weights(p.stored, p.dtype, p.n, p.k);
+  const double slices = static_cast<double>(p.k / kFloatDepth + 1);
+  const double roundings = 2.0 * static_cast<double>(std::min(p.k, kFloatDepth)) + slices + 2;
+  check(
+      p, level, p.all(level, Recipe::kFp32),
+      [&](int64_t row, int64_t column, const auto& add, double&) {
+        for (int64_t j = 0; j < p.k; ++j)
+          add(static_cast<double>(weights[static_cast<size_t>(column * p.k + j)]) *
+              static_cast<double>(p.x[row * p.x_stride + j]));
+      },
+      [&](double size) {
+        return 1.01 * roundings * kUnit * size + static_cast<double>(p.k) * kSmallest;
+      });
+}
+
+// The products of a block are exact. Its sum is rounded when it is scaled (twice, and the product
+// of its scale once more), with each block after it, and weights were rounded when they were
+// decoded: r is 3 blocks + 6. Where minima are subtracted, |code d| and |min| may be larger than
+// |w|; both are below the largest weight of the block and twice the range of its weights, which a
+// block of random codes shows.
+void check_int8(const Product& p, hardware::Level level) {
+  const auto weights = decoded_weights(p.stored, p.dtype, p.n, p.k);
+  const Quantized x = p.quantized(level);
+  const int64_t blocks = p.k / kBlock;
+  check(
+      p, level, p.all(level, Recipe::kInt8),
+      [&](int64_t row, int64_t column, const auto& add, double& size) {
+        for (int64_t b = 0; b < blocks; ++b) {
+          const float* w = weights.data() + column * p.k + b * kBlock;
+          const double scale = x.scale[row * blocks + b];
+          double values = 0;
+          for (int64_t j = 0; j < kBlock; ++j) {
+            const double value = x.values[row * p.k + b * kBlock + j];
+            add(static_cast<double>(w[j]) * value * scale);
+            values += std::abs(value) * scale;
+          }
+          const auto [low, high] = std::minmax_element(w, w + kBlock);
+          size += values * (std::max(std::abs(*low), std::abs(*high)) + 2.0 * (*high - *low));
+        }
+      },
+      [&](double size) { return 1.01 * (3.0 * static_cast<double>(blocks) + 6) * kUnit * size; });
+}
+
+// Types whose panels have their own form; and those with the int8 recipe.
+std::vector<DType> types(bool with_int8) {
+  std::vector<DType> found;
   for (int64_t t = 0; t < tensor::kNumDTypes; ++t) {
     const DType dtype = dtype_at(t);
+    if (!with_int8 || has_int8_recipe(panel_type(dtype))) found.push_back(dtype);
+  }
+  return found;
+}
+
+TEST(Panel, HoldsTheBitsOfTheReferenceDecoder) {
+  Random random(1);
+  for (const DType dtype : types(false)) {
     const int64_t block = tensor::info(dtype).block_size;
-    for (int64_t blocks : {1, 2, 3, 5, 35, 64}) {
-      const int64_t width = blocks * block;
+    for (const int64_t blocks : {1, 2, 3, 5, 9}) {
+      const int64_t k = blocks * block, n = random.between(1, 40);
       // Scales of any bits, so infinities, NaN and denormals among them.
-      Fenced<std::byte> row(static_cast<int64_t>(tensor::row_bytes(dtype, width)));
-      for (int64_t i = 0; i < row.size(); ++i) row[i] = static_cast<std::byte>(random.next());
-      std::vector<float> expected(static_cast<size_t>(width));
-      dequantize_row(dtype, row.data(), expected.data(), width);
-      for (const auto level : levels()) {
-        for (int i = 0; i < 24; ++i) {
-          const int64_t begin = i == 0 ? 0 : random.between(0, blocks) * block;
-          const int64_t end =
-              i == 0 ? width : begin + random.between(0, (width - begin) / block) * block;
+      const auto row = static_cast<int64_t>(tensor::row_bytes(dtype, k));
+      Fenced<std::byte> stored(n * row);
+      for (int64_t i = 0; i < stored.size(); ++i) stored[i] = static_cast<std::byte>(random.next());
+      const Fenced<std::byte> panels = packed(stored, dtype, n, k);
+      const size_t bytes = panel_bytes(panel_type(dtype), k);
+      std::vector<float> expected(static_cast<size_t>(k));
+      for (int64_t r = 0; r < n; ++r) {
+        dequantize_row(dtype, stored.data() + r * row, expected.data(), k);
+        for (const auto level : levels()) {
+          const int64_t begin = r % 2 == 0 ? 0 : random.below(k);
+          const int64_t end = r % 2 == 0 ? k : random.between(begin, k);
           Fenced<float> out(end - begin);
-          gemm_kernels(level).decode(dtype, row.data(), begin, end, out.data());
-          for (int64_t j = begin; j < end; ++j) {
+          gemm_kernels(level).unpack(panel_type(dtype),
+                                     panels.data() + static_cast<size_t>(r / kPanelRows) * bytes,
+                                     r % kPanelRows, begin, end, out.data());
+          for (int64_t j = begin; j < end; ++j)
             ASSERT_TRUE(same_value(out[j - begin], expected[static_cast<size_t>(j)]))
-                << hardware::name(level) << " " << tensor::name(dtype) << " [" << begin << ", "
-                << end << ") at " << j;
-          }
+                << hardware::name(level) << " " << tensor::name(dtype) << " row " << r << " at "
+                << j << ": " << out[j - begin] << ", " << expected[static_cast<size_t>(j)];
         }
       }
     }
   }
 }
 
-// F32 has no blocks, so every depth around the widths of vectors and of pieces.
-TEST(Gemm, DepthsAroundVectorsAndPieces) {
+TEST(Quantize, RoundsToTheNearestOfABlocksScale) {
   Random random(2);
-  static_assert(kGemmDepth == 512, "the depths below are chosen around it");
-  for (const int64_t k :
-       {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 65, 511, 512, 513, 1025}) {
+  for (const auto level : levels()) {
+    for (int i = 0; i < 100; ++i) {
+      const int64_t k = random.between(1, 12) * kBlock;
+      const Fenced<float> x = uniform(random, k, -3, 3);
+      Quantized q(1, k);
+      gemm_kernels(level).quantize(x.data(), k, q.rows());
+      for (int64_t b = 0; b < k / kBlock; ++b) {
+        float largest = 0;
+        int32_t sums[2] = {};
+        for (int64_t j = 0; j < kBlock; ++j) {
+          const float value = x[b * kBlock + j];
+          const int code = q.values[b * kBlock + j];
+          largest = std::max(largest, std::abs(value));
+          sums[j / 16] += code;
+          ASSERT_LE(std::abs(code), 127);
+          // Half a step, and the roundings of the inverse scale and the product (codes <= 127).
+          ASSERT_LE(std::abs(value / q.scale[b] - static_cast<float>(code)), 0.5f + 127 * 0x1p-21f);
+        }
+        ASSERT_EQ(q.scale[b], largest / 127.0f);
+        ASSERT_EQ(q.sum[b], sums[0] + sums[1]);
+        ASSERT_EQ(static_cast<int16_t>(q.half_sums[b] & 0xffff), sums[0]);
+        ASSERT_EQ(q.half_sums[b] >> 16, sums[1]);
+        ASSERT_EQ(q.scaled_sum[b], q.scale[b] * static_cast<float>(q.sum[b]));
+      }
+    }
+  }
+}
+
+TEST(Quantize, ZerosTinyAndNotFiniteBlocks) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const auto level : levels()) {
+    for (const float special : {0.0f, 1e-35f, 3e38f, infinity, -infinity, std::nanf("")}) {
+      Fenced<float> x(3 * kBlock);
+      x.fill(1.0f);
+      for (int64_t i = 0; i < kBlock; ++i) x[kBlock + i] = i == 7 ? special : 0.0f;
+      Quantized q(1, x.size());
+      gemm_kernels(level).quantize(x.data(), x.size(), q.rows());
+      EXPECT_EQ(q.sum[0], 32 * 127);
+      EXPECT_EQ(q.sum[2], 32 * 127);
+      if (special == 3e38f) {
+        EXPECT_EQ(q.values[kBlock + 7], 127);
+        EXPECT_EQ(q.scale[1], 3e38f / 127.0f);
+      } else if (std::isfinite(special)) {
+        EXPECT_EQ(q.scale[1], 0.0f);
+        EXPECT_EQ(q.sum[1], 0);
+      } else {
+        EXPECT_TRUE(std::isnan(q.scale[1]) && std::isnan(q.scaled_sum[1]));
+      }
+    }
+  }
+}
+
+// F32 has no blocks, so every depth around the widths of vectors and of slices.
+TEST(Gemm, DepthsAroundVectorsAndSlices) {
+  Random random(3);
+  static_assert(kFloatDepth == 256, "the depths below are chosen around it");
+  for (const int64_t k : {0, 1, 2, 3, 4, 7, 8, 9, 31, 32, 33, 255, 256, 257, 513, 1025}) {
     for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
       for (const int64_t m : {1, 2, 5}) {
         const Product product(random, dtype, m, 9, k);
-        for (const auto level : levels()) check_against_double(product, level, product.all(level));
+        for (const auto level : levels()) check_fp32(product, level);
       }
     }
   }
 }
 
 TEST(Gemm, RowsAndColumnsAroundTiles) {
-  Random random(3);
+  Random random(4);
   static_assert(kGemmTokens == 128, "the numbers of rows below are chosen around it");
-  for (const int64_t m : {0, 1, 2, 3, 4, 5, 6, 7, 8, 64, 127, 128, 129, 130, 131, 132, 260}) {
-    for (const int64_t n : {0, 1, 3, 4, 7, 8, 9, 15, 17}) {
-      const DType dtype = dtype_at(random.below(3));
-      const Product product(random, dtype, m, n, random.between(1, 70));
-      for (const auto level : levels()) check_against_double(product, level, product.all(level));
+  for (const int64_t m : {0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 64, 127, 128, 129, 140, 260}) {
+    for (const int64_t n : {0, 1, 7, 8, 9, 15, 16, 17, 33, 50}) {
+      const Product plain(random, dtype_at(random.below(3)), m, n, random.between(1, 70));
+      const DType type = types(true)[static_cast<size_t>(random.below(9))];
+      const Product blocks(random, type, m, n, 256);
+      for (const auto level : levels()) {
+        check_fp32(plain, level);
+        check_int8(blocks, level);
+      }
     }
   }
 }
 
 TEST(Gemm, EveryStoredType) {
-  Random random(4);
-  for (int64_t t = 0; t < tensor::kNumDTypes; ++t) {
-    const DType dtype = dtype_at(t);
+  Random random(5);
+  for (const DType dtype : types(false)) {
     const int64_t block = tensor::info(dtype).block_size;
-    for (const int64_t depth : {256, 1024, 1280, 2304}) {
-      const Product product(random, dtype, 7, 13, depth);
-      for (const auto level : levels()) check_against_double(product, level, product.all(level));
+    for (const int64_t depth : {block, int64_t{256}, int64_t{1024}, int64_t{1280}, int64_t{2304}}) {
+      const Product product(random, dtype, 7, 45, depth), single(random, dtype, 1, 45, depth);
+      for (const auto level : levels()) {
+        check_fp32(product, level);
+        check_fp32(single, level);
+        if (!has_int8_recipe(panel_type(dtype))) continue;
+        check_int8(product, level);
+        check_int8(single, level);
+      }
     }
-    const Product least(random, dtype, 3, 5, block);
-    for (const auto level : levels()) check_against_double(least, level, least.all(level));
   }
 }
 
-// Random shapes; all levels lie within the bound around the same number, so within twice the bound
-// of each other.
 TEST(Gemm, RandomShapes) {
-  Random random(5);
-  for (int i = 0; i < 250; ++i) {
+  Random random(6);
+  for (int i = 0; i < 200; ++i) {
     const DType dtype = dtype_at(random.below(tensor::kNumDTypes));
     const int64_t block = tensor::info(dtype).block_size;
     const int64_t k =
         random.between(1, std::max<int64_t>(1, (i % 10 == 0 ? 2500 : 300) / block)) * block;
     const Product product(random, dtype, random.between(0, i % 10 == 0 ? 150 : 20),
-                          random.between(0, 40), k);
-    for (const auto level : levels()) check_against_double(product, level, product.all(level));
+                          random.between(0, 60), k);
+    for (const auto level : levels()) {
+      check_fp32(product, level);
+      if (has_int8_recipe(panel_type(dtype))) check_int8(product, level);
+    }
   }
 }
 
-// The recipe rule: bits depend on neither the rows nor the range that a call does.
-TEST(Gemm, RowsAndRangesDoNotChangeBits) {
-  Random random(6);
-  for (int64_t t = 0; t < tensor::kNumDTypes; ++t) {
-    const DType dtype = dtype_at(t);
+// The recipe rule: bits depend on neither the rows nor the panels that a call does.
+TEST(Gemm, RowsAndPanelsDoNotChangeBits) {
+  Random random(7);
+  for (const DType dtype : types(false)) {
     const int64_t block = tensor::info(dtype).block_size;
     for (const int64_t depth : {block, 9 * 256 / block * block}) {
-      const Product product(random, dtype, depth == block ? 135 : 40, 27, depth);
+      const Product product(random, dtype, depth == block ? 135 : 40, 139, depth);
       for (const auto level : levels()) {
-        const Fenced<float> all = product.all(level);
-        Fenced<float> alone(product.start);
-        for (int64_t row = 0; row < product.m; ++row)
-          product.run(level, row, 1, 0, product.n, alone);
-        ASSERT_TRUE(alone.same_bits(all)) << hardware::name(level) << " " << tensor::name(dtype);
+        for (const Recipe recipe : {Recipe::kFp32, Recipe::kInt8}) {
+          if (recipe == Recipe::kInt8 && !has_int8_recipe(panel_type(dtype))) continue;
+          Quantized quantized = product.quantized(level);
+          Quantized* rows = recipe == Recipe::kInt8 ? &quantized : nullptr;
+          const Fenced<float> all = product.all(level, recipe);
+          Fenced<float> alone(product.start);
+          for (int64_t row = 0; row < product.m; ++row)
+            product.run(level, rows, row, 1, 0, 1, product.num_panels(), alone);
+          ASSERT_TRUE(alone.same_bits(all)) << described(product, level);
 
-        Fenced<float> pieces(product.start);
-        for (int64_t row = 0; row < product.m;) {
-          const int64_t rows = std::min(product.m - row, random.between(1, 130));
-          for (int64_t begin = 0; begin < product.n;) {
-            const int64_t end = std::min(product.n, begin + random.between(1, 12));
-            product.run(level, row, rows, begin, end, pieces);
-            begin = end;
+          Fenced<float> pieces(product.start);
+          for (int64_t row = 0; row < product.m;) {
+            const int64_t count = std::min(product.m - row, random.between(1, 130));
+            const int64_t step = random.between(1, product.num_panels());
+            for (int64_t first = 0; first < step; ++first)
+              product.run(level, rows, row, count, first, step,
+                          (product.num_panels() - first + step - 1) / step, pieces);
+            row += count;
           }
-          row += rows;
+          ASSERT_TRUE(pieces.same_bits(all)) << described(product, level);
         }
-        ASSERT_TRUE(pieces.same_bits(all)) << hardware::name(level) << " " << tensor::name(dtype);
       }
     }
   }
@@ -281,33 +450,58 @@ TEST(Gemm, RowsAndRangesDoNotChangeBits) {
 
 // The first m rows of a call with 1 to 135 rows: equal bits for each m.
 TEST(Gemm, AnyNumberOfRowsGivesTheSameBits) {
-  Random random(7);
+  Random random(8);
   for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF16, DType::kQ8_0, DType::kQ4_0,
-                            DType::kQ4_1, DType::kQ6_K}) {
-    const Product product(random, dtype, 135, 11, 512);
+                            DType::kQ4_K, DType::kQ6_K}) {
+    const Product product(random, dtype, 135, 37, 512);
     for (const auto level : levels()) {
-      const Fenced<float> all = product.all(level);
+      const bool int8 = has_int8_recipe(dtype);
+      Quantized quantized = product.quantized(level);
+      const Fenced<float> all = product.all(level, int8 ? Recipe::kInt8 : Recipe::kFp32);
       for (int64_t m = 1; m <= 135; ++m) {
         Fenced<float> y(product.start);
-        product.run(level, 0, m, 0, product.n, y);
+        product.run(level, int8 ? &quantized : nullptr, 0, m, 0, 1, product.num_panels(), y);
         const int64_t written = (m - 1) * product.y_stride + product.n;
         ASSERT_EQ(std::memcmp(y.data(), all.data(), static_cast<size_t>(written) * 4), 0)
-            << hardware::name(level) << " " << tensor::name(dtype) << " m " << m;
+            << described(product, level) << " m " << m;
       }
     }
   }
 }
+
+#if defined(__x86_64__)
+// The int8 recipe is exact up to a few fused operations, so the levels agree to the bit.
+TEST(Gemm, VectorLevelsGiveTheSameBits) {
+  Random random(9);
+  std::vector<hardware::Level> vector_levels;
+  for (const auto level : levels()) {
+    if (level != hardware::Level::kPortable) vector_levels.push_back(level);
+  }
+#ifdef TULOU_EMULATE_AVX512
+  vector_levels.push_back(hardware::Level::kAvx2);
+#endif
+  if (vector_levels.size() < 2) GTEST_SKIP() << "one vector level here";
+  for (const DType dtype : types(true)) {
+    for (const int64_t m : {1, 3, 17}) {
+      const Product product(random, dtype, m, 45, 1280);
+      const Fenced<float> first = product.all(vector_levels[0], Recipe::kInt8);
+      for (const auto level : vector_levels)
+        ASSERT_TRUE(product.all(level, Recipe::kInt8).same_bits(first))
+            << described(product, level);
+    }
+  }
+}
+#endif
 
 // A weight that is not a number spoils its own column; an activation, its own row. Nothing else.
 TEST(Gemm, NanStaysInItsRowAndColumn) {
   Random random(8);
   Product product(random, DType::kF32, 9, 12, 40);
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  std::memcpy(product.weight.data() + (11 * 40 + 39) * 4, &nan,
-              4);  // row 11: the last one stands in
+  std::memcpy(product.panels.data() + (39 * kPanelRows + 11) * 4, &nan, 4);
   product.x[4 * product.x_stride + 20] = std::numeric_limits<float>::infinity();
   for (const auto level : levels()) {
-    const Fenced<float> y = product.all(level);
+    const Fenced<float> y = product.all(level, Recipe::kFp32);
     for (int64_t row = 0; row < 9; ++row) {
       for (int64_t column = 0; column < 12; ++column) {
         const float value = y[row * product.y_stride + column];
@@ -326,14 +520,14 @@ TEST(Gemm, ExtremeValues) {
   Random random(9);
   Product product(random, DType::kF32, 4, 8, 16);
   product.with_bias = product.accumulate = false;
-  for (int64_t i = 0; i < 8 * 16; ++i) {
-    const float value = i / 16 == 7 ? 3e38f : 1.0f;
-    std::memcpy(product.weight.data() + i * 4, &value, 4);
+  for (int64_t i = 0; i < 16 * kPanelRows; ++i) {
+    const float value = i % kPanelRows == 7 ? 3e38f : 1.0f;
+    std::memcpy(product.panels.data() + i * 4, &value, 4);
   }
   for (int64_t i = 0; i < product.x.size(); ++i) product.x[i] = 1e-45f * static_cast<float>(i + 1);
   for (int64_t i = 0; i < 16; ++i) product.x[3 * product.x_stride + i] = 2.0f;
   for (const auto level : levels()) {
-    const Fenced<float> y = product.all(level);
+    const Fenced<float> y = product.all(level, Recipe::kFp32);
     for (int64_t row = 0; row < 3; ++row) {
       float sum = 0;
       for (int64_t i = 0; i < 16; ++i) sum += product.x[row * product.x_stride + i];

@@ -51,8 +51,7 @@ TULOU_INLINE void block_products(const typename Source::Place (&at)[kR / kPanelV
             if constexpr (Codes::kSub) {
               // The sub-scale in both halves of a lane: sums of pairs are multiplied by it at once.
               const VI sub = Source::sub_scale(at[r / kPanelVectors], g / 4, r % kPanelVectors);
-              factor = bits_or(_mm256_slli_epi32(sub, 16),
-                               bits_and(sub, set_words(0xffff)));
+              factor = bits_or(_mm256_slli_epi32(sub, 16), bits_and(sub, set_words(0xffff)));
             }
             total[m][r] = add_words(total[m][r], _mm256_madd_epi16(part[m][r], factor));
           }
@@ -64,9 +63,9 @@ TULOU_INLINE void block_products(const typename Source::Place (&at)[kR / kPanelV
     VI subs = ones;
     if constexpr (Codes::kSub) {
       const typename Source::Place place = at[r / kPanelVectors];
-      subs = _mm256_blend_epi16(Source::sub_scale(place, 0, r % kPanelVectors),
-                                _mm256_slli_epi32(Source::sub_scale(place, 1, r % kPanelVectors), 16),
-                                0xAA);
+      subs = _mm256_blend_epi16(
+          Source::sub_scale(place, 0, r % kPanelVectors),
+          _mm256_slli_epi32(Source::sub_scale(place, 1, r % kPanelVectors), 16), 0xAA);
     }
     for (int m = 0; m < kM; ++m) {
       if constexpr (Codes::kSub) {
@@ -114,8 +113,8 @@ TULOU_INLINE void block_products(const typename Source::Place (&at)[kR / kPanelV
       out[m][r] = words_to_floats(total[0][m][r]);
       if constexpr (Codes::kSub) {  // exact: |I| <= 2^24
         out[m][r] = mul(out[m][r], words_to_floats(Source::sub_scale(at[r], 0, 0)));
-        out[m][r] = fma(words_to_floats(total[1][m][r]), words_to_floats(Source::sub_scale(at[r], 1, 0)),
-                        out[m][r]);
+        out[m][r] = fma(words_to_floats(total[1][m][r]),
+                        words_to_floats(Source::sub_scale(at[r], 1, 0)), out[m][r]);
       }
     }
   }

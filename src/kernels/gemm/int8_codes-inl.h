@@ -104,14 +104,15 @@ struct PackedPanels {
       if constexpr (kType == kIQ4_NL || kType == kIQ4_XS) return iq4_values(low);
       if constexpr (kType == kQ5_0 || kType == kQ5_K) {
         const VI fifth = load_bytes(at.group + kLayout.second + 64 * at.b + row);
-        const VI moved = g <= 4 ? bits_left<(4 - g) & 31>(fifth) : bits_right<(g - 4) & 31>(fifth);
+        const VI moved =
+            g <= 4 ? bits_left < (4 - g) & 31 > (fifth) : bits_right < (g - 4) & 31 > (fifth);
         return bits_or(low, bits_and(moved, set_bytes(16)));
       }
       if constexpr (kType == kQ6_K) {
         constexpr int i = g % 4;
         const VI high = load_bytes(at.group + kLayout.second + 128 * at.b + 64 * (g / 4) + row);
-        const VI moved = i < 2 ? bits_left<(4 - 2 * i) & 31>(high)
-                               : bits_right<(2 * i - 4) & 31>(high);
+        const VI moved =
+            i < 2 ? bits_left < (4 - 2 * i) & 31 > (high) : bits_right < (2 * i - 4) & 31 > (high);
         return bits_or(low, bits_and(moved, set_bytes(48)));
       }
       return low;
