@@ -112,7 +112,7 @@ TEST(BenchSvg, HoldsBarsAndIsClean) {
   EXPECT_NE(svg.find("prefers-color-scheme: dark"), std::string::npos);
   EXPECT_NE(svg.find("Processor 9000, avx2, 2 threads"), std::string::npos);
   EXPECT_LT(svg.find("prefill 512"), svg.find("decode 10"));
-  EXPECT_NE(svg.find("y=\"70\" width=\"370.0\" height=\"16\""), std::string::npos) << "prefill";
+  EXPECT_NE(svg.find("y=\"70\" width=\"277.5\" height=\"16\""), std::string::npos) << "prefill";
   EXPECT_EQ(svg.find("<script"), std::string::npos);
   EXPECT_EQ(svg.find("href"), std::string::npos);
   // The greatest value of each kind is at the right end; the median of 2.5, 5 and 10 in the middle.
