@@ -182,7 +182,7 @@ class Metadata:
 
 
 def add_tokenizer(meta, vocabulary, pre):
-    """A byte-level vocabulary of the right size: the bytes, made-up words, and one special token."""
+    """A byte-level vocabulary of the right size: the bytes, made-up words, one special token."""
     own = [*range(33, 127), *range(161, 173), *range(174, 256)]
     rest = iter(range(256, 512))
     tokens = [chr(b) if b in own else chr(next(rest)) for b in range(256)]

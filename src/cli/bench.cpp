@@ -1,6 +1,7 @@
 // tulou bench: how fast a model runs on this machine.
+#include <algorithm>
 #include <chrono>
-#include <cmath>
+#include <optional>
 #include <thread>
 
 #include "base/buffer.h"
@@ -31,7 +32,7 @@ constexpr int64_t kMaxBatch = 256;
 constexpr int64_t kMaxRepeat = 1000;
 constexpr size_t kMaxDepths = 32;
 constexpr int64_t kFirstTokenPrompt = 32;
-constexpr int kBandwidthRounds = 24;
+constexpr int kBandwidthRounds = 20;
 // How long the machine is watched before anything starts.
 constexpr std::chrono::milliseconds kWatch(200);
 
@@ -73,13 +74,18 @@ class BenchCommand final : public Command {
     BenchReport report;
     report.model = model_;
     report.others_before = watch();
-    const InterruptScope interrupt;
     ProgressBar progress;
     const hardware::LoadMoment begin = hardware::load_now();
     Session session(resolve_model(model_), settings, Precision::kDefault, progress);
     report.load_seconds = hardware::load_now().clock - begin.clock;
-    if (interrupt.pending()) throw base::Error("run.cancelled");
     check_context(session);
+    // Opened now, so that a place that cannot be written is known before the work is done.
+    std::optional<base::DurableFile> picture;
+    if (!svg_.empty()) picture.emplace(svg_);
+    if (is_busy(report.others_before))
+      message("warning: the machine is busy: others use " + base::fixed(*report.others_before, 2) +
+              " processors");
+    const InterruptScope interrupt;
     BenchRunner runner(session, interrupt.flag(), progress);
     report.first_token_prompt = std::min(kFirstTokenPrompt, session.longest_sequence());
     runner.first_token(report.first_token_prompt);
@@ -89,19 +95,23 @@ class BenchCommand final : public Command {
     report.peak_memory_bytes = hardware::peak_memory();
     measure_bandwidth(session, report);
     show(out, report);
+    if (picture) {
+      picture->write(bench_svg(report));
+      picture->commit();
+    }
     return kExitOk;
   }
 
  private:
-  // How busy the machine is before anything is done; says so if it is.
+  // How busy the machine is before anything is done.
   static std::optional<double> watch() {
     const hardware::LoadMoment begin = hardware::load_now();
     std::this_thread::sleep_for(kWatch);
-    const std::optional<double> others = hardware::others_between(begin, hardware::load_now());
-    if (others && *others > kBusyProcessors)
-      message("warning: the machine is busy: others use " + base::fixed(*others, 2) +
-              " processors");
-    return others;
+    return hardware::others_between(begin, hardware::load_now());
+  }
+
+  static bool is_busy(const std::optional<double>& others) {
+    return others && *others > kBusyProcessors;
   }
 
   // The bounds that only the model knows.
@@ -153,7 +163,7 @@ class BenchCommand final : public Command {
       }
     }
     report.others_during = hardware::others_between(begin, hardware::load_now());
-    if (report.others_during && *report.others_during > kBusyProcessors)
+    if (is_busy(report.others_during))
       message("warning: others used " + base::fixed(*report.others_during, 2) +
               " processors meanwhile: the figures are too low");
   }
@@ -174,10 +184,6 @@ class BenchCommand final : public Command {
       notes.pop_back();
       message(notes);
     }
-    if (svg_.empty()) return;
-    base::DurableFile file(svg_);
-    file.write(bench_svg(report));
-    file.commit();
   }
 
   std::string model_, svg_;

@@ -8,7 +8,7 @@
 namespace tulou::hardware {
 
 // More than the caches of most processors, so that what is read comes from memory.
-inline constexpr size_t kBandwidthBytes = size_t{512} << 20;
+inline constexpr size_t kBandwidthBytes = size_t{256} << 20;
 
 // Bytes per second that all threads of the lease read together from a block of `bytes` (at least
 // 1 MiB) that is not cached: each thread follows 8 streams that lie far apart, 512 bytes of each in
