@@ -31,6 +31,17 @@ class Cell:
             f", {self.batch} sequences" if self.batch > 1 else "")
 
 
+def tasks_of(argument, cells, exists):
+    """(model, cell) pairs of an argument MODEL or MODEL:CELLS, `cells` being those of a model that
+    names none; ValueError if there is no such file or cell."""
+    model = argument
+    if not exists(model) and ":" in model:
+        model, cells = model.rsplit(":", 1)
+    if not exists(model):
+        raise ValueError(f"{argument}: no such file")
+    return [(model, Cell(name)) for name in cells.split(",")]
+
+
 def interval(ratios, resamples=RESAMPLES):
     """Median of the ratios, and the bootstrap's 90 % interval of it (5th and 95th percentile)."""
     generator = random.Random(1)

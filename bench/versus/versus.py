@@ -127,7 +127,7 @@ def machine():
 
 def parse_arguments():
     parser = argparse.ArgumentParser(prog="bench/versus/run", description=__doc__)
-    parser.add_argument("models", nargs="+", metavar="MODEL.gguf")
+    parser.add_argument("models", nargs="+", metavar="MODEL.gguf[:CELLS]")
     parser.add_argument("--cells", default="pp512,tg64")
     parser.add_argument("--pairs", type=int, default=ratios.MIN_PAIRS)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
@@ -144,14 +144,12 @@ def parse_arguments():
         parser.add_argument(name, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     try:
-        arguments.cells = [ratios.Cell(name) for name in arguments.cells.split(",")]
+        arguments.tasks = [task for model in arguments.models
+                           for task in ratios.tasks_of(model, arguments.cells, os.path.exists)]
     except ValueError as error:
         parser.error(str(error))
     if arguments.pairs < 1 or arguments.threads < 1:
         parser.error("--pairs and --threads are at least 1")
-    for model in arguments.models:
-        if not os.path.exists(model):
-            parser.error(f"{model}: no such file")
     return arguments
 
 
@@ -193,11 +191,10 @@ def main():
     level = ours.level()
     peer, peer_name, version = make_peer(arguments, level)
     rows = []
-    for model in arguments.models:
+    for model, cell in arguments.tasks:
         stem = os.path.basename(model).removesuffix(".gguf")
-        for cell in arguments.cells:
-            rows.append(compare(arguments, ours, peer, model, cell,
-                                ratios.gate_of(gates, stem, cell.name, level)))
+        rows.append(compare(arguments, ours, peer, model, cell,
+                            ratios.gate_of(gates, stem, cell.name, level)))
     library = f", library {peer.loaded}" if isinstance(peer, LlamaCpp) else ""
     report = {"machine": machine(), "threads": arguments.threads, "commit": commit(),
               "level": level, "peer": version, "peer_library": library, "limit": arguments.limit,

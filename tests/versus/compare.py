@@ -19,6 +19,7 @@ import numpy as np
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(TOP, "bench"), os.path.join(TOP, "bench", "versus")]
+import fill  # noqa: E402
 import random_gguf  # noqa: E402
 import ratios  # noqa: E402
 
@@ -53,6 +54,19 @@ class Cells(unittest.TestCase):
         for name in ("", "pp", "pp0", "tg-1", "tg64@", "pp512@4096", "batch", "xx5", "tg64 "):
             with self.assertRaises(ValueError, msg=name):
                 ratios.Cell(name)
+
+
+    def test_models_with_cells_of_their_own(self):
+        def tasks(argument):
+            found = ratios.tasks_of(argument, "pp512,tg64", {"a.gguf", "b:tg1"}.__contains__)
+            return [(model, cell.name) for model, cell in found]
+
+        self.assertEqual(tasks("a.gguf"), [("a.gguf", "pp512"), ("a.gguf", "tg64")])
+        self.assertEqual(tasks("a.gguf:tg8@9"), [("a.gguf", "tg8@9")])
+        self.assertEqual(tasks("b:tg1"), [("b:tg1", "pp512"), ("b:tg1", "tg64")])
+        for bad in ("c.gguf", "c.gguf:tg8", "a.gguf:xx", "a.gguf:"):
+            with self.assertRaises(ValueError, msg=bad):
+                tasks(bad)
 
 
 class Intervals(unittest.TestCase):
@@ -137,6 +151,16 @@ class Gates(unittest.TestCase):
         self.assertEqual(ratios.verdict(9, 6, (1.5, 2.0)), "too few pairs")
         self.assertEqual(ratios.verdict(None, 0, (1.5, 2.0)), "too few pairs")
         self.assertEqual(ratios.verdict(0.1, 7, None), "")
+
+
+class Filling(unittest.TestCase):
+    def test_only_between_its_marks(self):
+        before = "a\n<!-- results x -->\nold\n<!-- end x -->\n<!-- results y -->\n<!-- end y -->\n"
+        after = fill.filled(before, "x", "\nnew \\1\n\n")
+        self.assertEqual(after, before.replace("old", "new \\1"))
+        self.assertEqual(fill.filled(after, "x", "old"), before)
+        with self.assertRaises(ValueError):
+            fill.filled(before, "z", "new")
 
 
 class Tables(unittest.TestCase):
