@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "hardware/cpu_features.h"
 #include "tensor/dtype.h"
@@ -70,8 +71,9 @@ std::vector<WeightGroup> weight_groups(const model::Model& model, const kernels:
     found->bytes += linear.bytes();
     found->bytes_per_token += bytes_used(name, group, linear, model.config());
   });
-  std::stable_sort(groups.begin(), groups.end(), [](const WeightGroup& a, const WeightGroup& b) {
-    return place_of(a) < place_of(b);
+  std::sort(groups.begin(), groups.end(), [](const WeightGroup& a, const WeightGroup& b) {
+    const auto key = [](const WeightGroup& g) { return std::tuple(place_of(g), g.type, g.kernel); };
+    return key(a) < key(b);
   });
   return groups;
 }
