@@ -48,5 +48,6 @@ std::unique_ptr<Command> make_logits();
 std::unique_ptr<Command> make_generate();
 std::unique_ptr<Command> make_embed();
 std::unique_ptr<Command> make_perplexity();
+std::unique_ptr<Command> make_bench();
 
 }  // namespace tulou::cli

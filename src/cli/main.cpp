@@ -28,6 +28,7 @@ const std::vector<CommandEntry>& commands() {
       {"generate", "Token ids to the most probable next ids", kScripts, make_generate},
       {"embed", "Token ids to an embedding, as a .npy file", kScripts, make_embed},
       {"perplexity", "How well a model predicts a text", kScripts, make_perplexity},
+      {"bench", "How fast a model runs on this machine", kScripts, make_bench},
   };
   return entries;
 }

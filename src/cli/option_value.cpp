@@ -1,6 +1,7 @@
 // Strict values of options; see option_value.h.
 #include "cli/option_value.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/error.h"
@@ -16,6 +17,20 @@ int64_t integer_value(std::string_view what, std::string_view text, int64_t min,
           ? "a whole number of at least " + base::to_text(min)
           : "a whole number from " + base::to_text(min) + " to " + base::to_text(max);
   throw base::Error("cli.bad_value", what, base::printable(text), expected);
+}
+
+std::vector<int64_t> integer_list(std::string_view what, std::string_view text, int64_t min,
+                                  int64_t max, size_t max_count) {
+  std::vector<int64_t> values;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    values.push_back(integer_value(what, text.substr(begin, end - begin), min, max));
+    if (values.size() > max_count)
+      throw base::Error("cli.bad_value", what, base::printable(text),
+                        "a list of at most " + base::to_text(max_count) + " numbers");
+    begin = end + 1;
+  }
+  return values;
 }
 
 uint64_t unsigned_value(std::string_view what, std::string_view text) {

@@ -8,10 +8,12 @@ it.
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree
 
 import numpy as np
 from fixtures import GOLDEN, TOP, Failure, Program, Terminal, check, make_model, write
@@ -23,7 +25,7 @@ def test_overview(p, _):
         check(word in out, f"{word} is not in --help")
     check(p.call("--version")[0].startswith(b"tulou "), "no version")
     for command in ("run", "chat", "inspect", "tokenize", "detokenize", "render", "logits",
-                    "generate", "embed", "perplexity"):
+                    "generate", "embed", "perplexity", "bench"):
         check(b"xample" in p.call(command, "--help")[0], f"no example in {command} --help")
 
 
@@ -224,6 +226,72 @@ def test_perplexity(p, w):
     p.fails(1, *args[:3], "--against", saved, says=["--context"])
 
 
+def test_bench(p, w):
+    out, errors = p.call("bench", w.model, "-p", "20", "-n", "4", "--depth", "0,70", "--batch",
+                         "1,3", "--repeat", "2")
+    lines = out.decode().splitlines()
+    names = ["prefill 20", "decode 4", "decode 4, 3 sequences", "decode 4 at depth 70",
+             "decode 4 at depth 70, 3 sequences"]
+    check([line.split(":")[0] for line in lines] == names, f"{lines}")
+    check(all(re.search(r" [0-9]+\.[0-9] tok/s$", line) for line in lines), f"{lines}")
+    for text in ("peak memory", "memory bandwidth", "weights: attention", "of the bandwidth"):
+        check(text in errors, f"{text} is not in {errors}")
+    check([line.split(":")[0] for line in p.call("bench", w.model, "-p", "0", "-n", "3")[0]
+           .decode().splitlines()] == ["decode 3"], "-p 0")
+    check([line.split(":")[0] for line in p.call("bench", w.model, "-p", "9", "-n", "0")[0]
+           .decode().splitlines()] == ["prefill 9"], "-n 0")
+    picture = os.path.join(w.work, "bench.svg")
+    report = p.json("bench", w.model, "-p", "8", "-n", "2", "--repeat", "3", "--json", "--svg",
+                    picture, "--threads", "2", "--isa", "portable")
+    check((report["level"], report["threads"], report["family"]) == ("portable", 2, "qwen3"),
+          f"{report}")
+    for measured in report["measurements"]:
+        speeds = sorted(s["tokens_per_second"] for s in measured["samples"])
+        spread = measured["tokens_per_second"]
+        check([spread["min"], spread["median"], spread["max"]] == speeds, f"{measured}")
+    decode = report["measurements"][1]
+    moved = sum(g["bytes_per_token"] for g in report["weights"]) \
+        + 2 * report["state_bytes"] + report["cache_bytes_per_token"]
+    check(decode["bytes_per_token"] == moved, f"{decode['bytes_per_token']} is not {moved}")
+    share = moved * decode["tokens_per_second"]["median"] / report["bandwidth_bytes_per_second"]
+    check(abs(decode["bandwidth_share"] / share - 1) < 1e-6, f"{report}")
+    check(0 < report["load_seconds"] < report["first_token_seconds"], f"{report}")
+    root = xml.etree.ElementTree.parse(picture).getroot()
+    bars = [e for e in root.iter() if e.get("class") == "bar"]
+    check(root.tag.endswith("svg") and len(bars) == 2, f"{len(bars)} bars in the picture")
+    for case in ("qwen3_5_moe", "qwen3_embedding"):  # neither has a tokenizer
+        model = os.path.join(GOLDEN, case, "model")
+        check(len(p.call("bench", model, "-p", "8", "-n", "2", "--repeat", "1")[0]
+                  .splitlines()) == 2, case)
+
+
+def test_bench_errors(p, w):
+    p.fails(2, "bench", w.model, "-p", "0", "-n", "0", says=["-p 0 and -n 0"])
+    p.fails(2, "bench", w.model, "-p", "x", says=["-p", "x"])
+    p.fails(2, "bench", w.model, "-p", "-1", says=["-p"])
+    p.fails(2, "bench", w.model, "--depth", "1,,2", says=["--depth"])
+    p.fails(2, "bench", w.model, "--batch", "0", says=["--batch", "1 to 256"])
+    p.fails(2, "bench", w.model, "--batch", "257", says=["--batch", "1 to 256"])
+    p.fails(2, "bench", w.model, "--repeat", "1001", says=["--repeat", "1 to 1000"])
+    p.fails(2, "bench", w.model, "-p", "99", "--context", "64", says=["-p", "99", "at most 64"])
+    p.fails(2, "bench", w.model, "-p", "0", "-n", "65", "--context", "64", says=["-n", "65"])
+    p.fails(2, "bench", w.model, "-p", "0", "-n", "5", "--depth", "60", "--context", "64",
+            says=["--depth", "60", "at most 59"])
+    p.fails(1, "bench", os.path.join(w.work, "nothing"), says=["nothing"])
+    svg = os.path.join(w.work, "no", "such", "folder.svg")
+    check(p.fails(1, "bench", w.model, "--svg", svg, says=["folder.svg"]) == b"", "no early error")
+
+
+def test_bench_interrupt(p, w):
+    process = subprocess.Popen([p.binary, "bench", w.real, "-p", "0", "-n", "2000", "--repeat",
+                                "1000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               env=p.environment())
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=60)
+    check(process.returncode == 130 and out == b"", f"{process.returncode}: {out} {errors}")
+
+
 def test_interrupt(p, w):
     """Ctrl-C in the middle of an answer ends run with 130; what was written stays."""
     process = subprocess.Popen([p.binary, "run", w.model, "Hello", "--context", "40000"],
@@ -295,6 +363,7 @@ def test_real_model(p, w):
 TESTS = [test_overview, test_usage_errors, test_bad_input, test_broken_output, test_text_commands,
          test_ids_commands, test_run, test_odd_prompts,
          test_inspect, test_configuration, test_perplexity,
+         test_bench, test_bench_errors, test_bench_interrupt,
          test_interrupt, test_chat_script, test_chat_terminal, test_real_model]
 
 
