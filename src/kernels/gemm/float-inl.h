@@ -7,6 +7,14 @@ constexpr int kPanelVectors = static_cast<int>(kPanelRows / kLanes);
 template <tensor::DType kType>
 struct PlainPanels {
   const std::byte* panel[2];
+  // Asks for what values k and k + 1 take, kPrefetchBytes ahead.
+  TULOU_INLINE void prefetch(const PlainPanels& source, int panels, int64_t k) {
+    constexpr size_t kBytes = kType == tensor::DType::kF32 ? 64 : 32;
+    for (int p = 0; p < panels; ++p) {
+      for (size_t i = 0; i < 2 * kBytes; i += 64)
+        prefetch_line(source.panel[p], static_cast<size_t>(k) * kBytes + kPrefetchBytes + i);
+    }
+  }
   TULOU_INLINE V get(const PlainPanels& p, int64_t k, int r) {
     using tensor::DType;
     const std::byte* from = p.panel[r / kPanelVectors];
@@ -40,6 +48,7 @@ TULOU_INLINE void float_tile(const Source& source, int64_t begin, int64_t end, c
   };
   int64_t k = begin;
   for (; k + 2 <= end; k += 2) {
+    Source::prefetch(source, kP, k);
     step(k);
     step(k + 1);
   }
@@ -113,6 +122,7 @@ TULOU_INLINE void expand_floats(tensor::DType type, const std::byte* panel, int6
 struct ExpandedFloats {
   const float* weights;  // [k - begin][16] of the first panel, the second kFloatDepth * 16 behind
   int64_t begin;
+  TULOU_INLINE void prefetch(const ExpandedFloats&, int, int64_t) {}
   TULOU_INLINE V get(const ExpandedFloats& e, int64_t k, int r) {
     return load(e.weights + r / kPanelVectors * kFloatDepth * kPanelRows +
                 (k - e.begin) * kPanelRows + r % kPanelVectors * kLanes);

@@ -33,7 +33,7 @@ base::Buffer weights(size_t bytes) {
 
 void multiply(benchmark::State& state, tensor::DType type) {
   const int64_t m = state.range(0), k = state.range(1), streams = state.range(2);
-  const int64_t values = m <= kDirectRows ? int64_t{128} << 20 : int64_t{1} << 20;
+  const int64_t values = int64_t{1} << state.range(3);
   const int64_t panels = values / k / kPanelRows / kMaxStreams * kMaxStreams;
   const int64_t n = panels * kPanelRows;
   const size_t bytes = static_cast<size_t>(panels) * panel_bytes(type, k);
@@ -114,9 +114,9 @@ void register_all() {
         tensor::DType::kQ5_K, tensor::DType::kQ6_K, tensor::DType::kIQ4_XS, tensor::DType::kBF16}) {
     const std::string name = "gemm/" + std::string(tensor::name(type));
     auto* bench = benchmark::RegisterBenchmark(name.c_str(), multiply, type);
-    for (const int64_t streams : {1, 2, 4, 8}) bench->Args({1, 1024, streams});
-    for (const int64_t m : {2, 4, 8, 16, 32, 256}) bench->Args({m, 1024, 4});
-    bench->Args({256, 3584, 1});
+    for (const int64_t streams : {1, 2, 4, 8}) bench->Args({1, 1024, streams, 27});
+    for (const int64_t m : {1, 2, 3, 4, 8, 16, 32, 256}) bench->Args({m, 1024, 1, 18});
+    bench->Args({256, 3584, 1, 20});
   }
 }
 

@@ -19,19 +19,90 @@ TULOU_INLINE int32_t four_bytes(const int8_t* p) {
 // float(I) of a block for kM rows of x and kR vectors of rows of W: the exact sum of products.
 #if TULOU_SIMD == 2
 
+// kOffset times the sum of x, which is in the products of codes that are not signed.
+template <typename Codes>
+TULOU_INLINE VI offset_of(const QuantizedRows& x, int64_t block) {
+  const VI sum = set_words(x.sum[block]);
+  return Codes::kOffset == 8 ? bits_left<3>(sum) : bits_left<4>(sum);
+}
+
+// The sub-scale in both halves of each lane, so that sums of pairs are multiplied by it.
+TULOU_INLINE VI both_halves(VI sub_scale) {
+  return bits_or(_mm256_slli_epi32(sub_scale, 16), bits_and(sub_scale, set_words(0xffff)));
+}
+
+// The first sub-scale in the lower half of each lane, the second in the upper: times half_sums.
+TULOU_INLINE VI lower_and_upper(VI first, VI second) {
+  return _mm256_blend_epi16(first, _mm256_slli_epi32(second, 16), 0xAA);
+}
+
+// For one vector of rows: values 4 g and 16 + 4 g together, as they are packed.
+template <typename Source, int kM>
+TULOU_INLINE void row_products(typename Source::Place at, int r, const QuantizedRows (&x)[kM],
+                               int64_t block, V (&out)[kM]) {
+  using Codes = typename Source::Codes;
+  const VI ones = _mm256_set1_epi16(1);
+  VI total[kM], low[kM], high[kM];
+  unrolled<4>([&]<int g>() TULOU_LAMBDA {
+    VI first, second;
+    Source::template pair<g>(at, r, first, second);
+    for (int m = 0; m < kM; ++m) {
+      const int8_t* values = x[m].values + kBlock * block + 4 * g;
+      const VI v = set_words(four_bytes(values)), u = set_words(four_bytes(values + 16));
+      if constexpr (Codes::kSigned) {
+        const VI p = _mm256_maddubs_epi16(_mm256_abs_epi8(first), _mm256_sign_epi8(v, first));
+        const VI q = _mm256_maddubs_epi16(_mm256_abs_epi8(second), _mm256_sign_epi8(u, second));
+        // 16 bits hold one sum of pairs, 32 bits all of them.
+        low[m] =
+            g == 0 ? _mm256_madd_epi16(p, ones) : add_words(low[m], _mm256_madd_epi16(p, ones));
+        high[m] =
+            g == 0 ? _mm256_madd_epi16(q, ones) : add_words(high[m], _mm256_madd_epi16(q, ones));
+        TULOU_IN_ORDER(low[m]);
+        TULOU_IN_ORDER(high[m]);
+        if constexpr (g == 3) total[m] = add_words(low[m], high[m]);
+      } else {
+        constexpr bool kFirst = g % std::min(Codes::kFlush, 4) == 0;
+        const VI p = _mm256_maddubs_epi16(first, v), q = _mm256_maddubs_epi16(second, u);
+        low[m] = kFirst ? p : _mm256_add_epi16(low[m], p);
+        high[m] = kFirst ? q : _mm256_add_epi16(high[m], q);
+        TULOU_IN_ORDER(low[m]);
+        TULOU_IN_ORDER(high[m]);
+        if constexpr (Codes::kFlush == 8 && g == 3) {
+          total[m] = _mm256_madd_epi16(_mm256_add_epi16(low[m], high[m]), ones);
+        } else if constexpr (g % Codes::kFlush == Codes::kFlush - 1) {
+          VI first_factor = ones, second_factor = ones;
+          if constexpr (Codes::kSub) {
+            first_factor = both_halves(Source::sub_scale(at, 0, r));
+            second_factor = both_halves(Source::sub_scale(at, 1, r));
+          }
+          const VI sum = add_words(_mm256_madd_epi16(low[m], first_factor),
+                                   _mm256_madd_epi16(high[m], second_factor));
+          total[m] = g == Codes::kFlush - 1 ? sum : add_words(total[m], sum);
+        }
+      }
+    }
+  });
+  for (int m = 0; m < kM; ++m) {
+    if constexpr (Codes::kSub) {
+      const VI subs = lower_and_upper(Source::sub_scale(at, 0, r), Source::sub_scale(at, 1, r));
+      const VI sums = _mm256_madd_epi16(subs, set_words(x[m].half_sums[block]));
+      total[m] = _mm256_sub_epi32(total[m], bits_left<5>(sums));
+    } else if constexpr (Codes::kOffset != 0) {
+      total[m] = _mm256_sub_epi32(total[m], offset_of<Codes>(x[m], block));
+    }
+    out[m] = words_to_floats(total[m]);
+  }
+}
+
+// The same for several vectors of rows whose codes are bytes already.
 template <typename Source, int kM, int kR>
-TULOU_INLINE void block_products(const typename Source::Place (&at)[kR / kPanelVectors],
-                                 const QuantizedRows (&x)[kM], int64_t block, V (&out)[kM][kR]) {
+TULOU_INLINE void expanded_products(const typename Source::Place (&at)[kR / kPanelVectors],
+                                    const QuantizedRows (&x)[kM], int64_t block, V (&out)[kM][kR]) {
   using Codes = typename Source::Codes;
   const VI ones = _mm256_set1_epi16(1);
   VI total[kM][kR], part[kM][kR];
-  for (int m = 0; m < kM; ++m) {
-    for (int r = 0; r < kR; ++r) {
-      total[m][r] = _mm256_setzero_si256();
-      if constexpr (Codes::kOffset != 0 && !Codes::kSub)
-        total[m][r] = set_words(-Codes::kOffset * x[m].sum[block]);
-    }
-  }
+  for (int m = 0; m < kM; ++m)
+    for (int r = 0; r < kR; ++r) total[m][r] = _mm256_setzero_si256();
   unrolled<8>([&]<int g>() TULOU_LAMBDA {
     VI w[kR];
     for (int r = 0; r < kR; ++r)
@@ -49,9 +120,8 @@ TULOU_INLINE void block_products(const typename Source::Place (&at)[kR / kPanelV
           if constexpr (g % Codes::kFlush == Codes::kFlush - 1) {
             VI factor = ones;
             if constexpr (Codes::kSub) {
-              // The sub-scale in both halves of a lane: sums of pairs are multiplied by it at once.
-              const VI sub = Source::sub_scale(at[r / kPanelVectors], g / 4, r % kPanelVectors);
-              factor = bits_or(_mm256_slli_epi32(sub, 16), bits_and(sub, set_words(0xffff)));
+              factor =
+                  both_halves(Source::sub_scale(at[r / kPanelVectors], g / 4, r % kPanelVectors));
             }
             total[m][r] = add_words(total[m][r], _mm256_madd_epi16(part[m][r], factor));
           }
@@ -63,17 +133,32 @@ TULOU_INLINE void block_products(const typename Source::Place (&at)[kR / kPanelV
     VI subs = ones;
     if constexpr (Codes::kSub) {
       const typename Source::Place place = at[r / kPanelVectors];
-      subs = _mm256_blend_epi16(
-          Source::sub_scale(place, 0, r % kPanelVectors),
-          _mm256_slli_epi32(Source::sub_scale(place, 1, r % kPanelVectors), 16), 0xAA);
+      subs = lower_and_upper(Source::sub_scale(place, 0, r % kPanelVectors),
+                             Source::sub_scale(place, 1, r % kPanelVectors));
     }
     for (int m = 0; m < kM; ++m) {
       if constexpr (Codes::kSub) {
         const VI sums = _mm256_madd_epi16(subs, set_words(x[m].half_sums[block]));
         total[m][r] = _mm256_sub_epi32(total[m][r], bits_left<5>(sums));
+      } else if constexpr (Codes::kOffset != 0) {
+        total[m][r] = _mm256_sub_epi32(total[m][r], offset_of<Codes>(x[m], block));
       }
       out[m][r] = words_to_floats(total[m][r]);
     }
+  }
+}
+
+template <typename Source, int kM, int kR>
+TULOU_INLINE void block_products(const typename Source::Place (&at)[kR / kPanelVectors],
+                                 const QuantizedRows (&x)[kM], int64_t block, V (&out)[kM][kR]) {
+  if constexpr (Source::kPacked) {
+    for (int r = 0; r < kR; ++r) {
+      V row[kM];
+      row_products<Source, kM>(at[r / kPanelVectors], r % kPanelVectors, x, block, row);
+      for (int m = 0; m < kM; ++m) out[m][r] = row[m];
+    }
+  } else {
+    expanded_products<Source, kM, kR>(at, x, block, out);
   }
 }
 
@@ -96,18 +181,29 @@ TULOU_INLINE void block_products(const typename Source::Place (&at)[kR / kPanelV
       for (int r = 0; r < kR; ++r) total[h][m][r] = set_words(-kOffset * sum);
     }
   }
-  unrolled<8>([&]<int g>() TULOU_LAMBDA {
-    VI w[kR];
-    for (int r = 0; r < kR; ++r) {
-      w[r] = Source::template codes<g>(at[r], 0);
-      if constexpr (Codes::kSigned) w[r] = _mm512_xor_si512(w[r], set_bytes(-128));
-    }
+  const auto multiply = [&]<int g>(VI codes, int r) TULOU_LAMBDA {
+    if constexpr (Codes::kSigned) codes = _mm512_xor_si512(codes, set_bytes(-128));
     for (int m = 0; m < kM; ++m) {
-      const VI v = set_words(four_bytes(x[m].values + kBlock * block + 4 * g));
-      VI(&sums)[kR] = total[kParts == 2 ? g / 4 : 0][m];
-      for (int r = 0; r < kR; ++r) sums[r] = _mm512_dpbusd_epi32(sums[r], w[r], v);
+      VI& sum = total[kParts == 2 ? g / 4 : 0][m][r];
+      sum = _mm512_dpbusd_epi32(sum, codes,
+                                set_words(four_bytes(x[m].values + kBlock * block + 4 * g)));
     }
-  });
+  };
+  if constexpr (Source::kPacked) {
+    unrolled<4>([&]<int g>() TULOU_LAMBDA {
+      for (int r = 0; r < kR; ++r) {
+        VI first, second;
+        Source::template pair<g>(at[r], 0, first, second);
+        multiply.template operator()<g>(first, r);
+        multiply.template operator()<g + 4>(second, r);
+      }
+    });
+  } else {
+    unrolled<8>([&]<int g>() TULOU_LAMBDA {
+      for (int r = 0; r < kR; ++r)
+        multiply.template operator()<g>(Source::template codes<g>(at[r], 0), r);
+    });
+  }
   for (int r = 0; r < kR; ++r) {
     for (int m = 0; m < kM; ++m) {
       out[m][r] = words_to_floats(total[0][m][r]);
@@ -127,27 +223,33 @@ template <typename Source, int kM, int kP>
 TULOU_INLINE void int8_tile(const Source& source, int64_t begin, int64_t end,
                             const QuantizedRows (&x)[kM], float* const (&sums)[kP]) {
   constexpr int kR = kP * kPanelVectors;
-  // Sums stay in memory, which the L1 cache holds: the products need the registers.
   const auto sum = [&](int m, int r) TULOU_LAMBDA {
     return sums[r / kPanelVectors] + m * kPanelRows + r % kPanelVectors * kLanes;
   };
+  V acc[kM][kR];
+  for (int m = 0; m < kM; ++m)
+    for (int r = 0; r < kR; ++r) acc[m][r] = load(sum(m, r));
   for (int64_t block = begin; block < end; ++block) {
     typename Source::Place at[kP];
     for (int p = 0; p < kP; ++p) at[p] = Source::place(source, p, block);
+    if constexpr (Source::kPacked) {
+      for (int p = 0; p < kP; ++p) Source::prefetch(source, p, block);
+    }
     V products[kM][kR];
     block_products<Source, kM, kR>(at, x, block, products);
     for (int r = 0; r < kR; ++r) {
       const V scale = Source::scale(at[r / kPanelVectors], r % kPanelVectors);
       for (int m = 0; m < kM; ++m) {
-        V acc = fma(mul(products[m][r], scale), set1(x[m].scale[block]), load(sum(m, r)));
+        acc[m][r] = fma(mul(products[m][r], scale), set1(x[m].scale[block]), acc[m][r]);
         if constexpr (Source::Codes::kMin) {
           const V min = Source::min(at[r / kPanelVectors], r % kPanelVectors);
-          acc = fma(min, set1(x[m].scaled_sum[block]), acc);
+          acc[m][r] = fma(min, set1(x[m].scaled_sum[block]), acc[m][r]);
         }
-        store(sum(m, r), acc);
       }
     }
   }
+  for (int m = 0; m < kM; ++m)
+    for (int r = 0; r < kR; ++r) store(sum(m, r), acc[m][r]);
 }
 
 // Blocks of a panel that are read before the next stream has its turn.

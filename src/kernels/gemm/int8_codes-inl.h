@@ -80,6 +80,7 @@ template <tensor::DType kType>
 struct PackedPanels {
   using Codes = CodesOf<kType>;
   static constexpr PanelLayout kLayout = panel_layout(kType);
+  static constexpr bool kPacked = true;
   const std::byte* panel[2];
 
   // Where a block lies.
@@ -91,32 +92,50 @@ struct PackedPanels {
     return {group_of(kType, source.panel[p], block), block % group_blocks(kType)};
   }
 
-  // Codes of values 4 g ... 4 g + 3 for the rows of vector r.
+  // Asks for as many bytes as a block has, kPrefetchBytes ahead of it.
+  TULOU_INLINE void prefetch(const PackedPanels& source, int p, int64_t block) {
+    constexpr size_t kBytes = kLayout.group_bytes / static_cast<size_t>(group_blocks(kType));
+    const size_t ahead = static_cast<size_t>(block) * kBytes + kPrefetchBytes;
+    for (size_t i = 0; i < kBytes; i += 64) prefetch_line(source.panel[p], ahead + i);
+  }
+
+  // Codes of values 4 g ... 4 g + 3, and of those 16 after them, for the rows of vector r; g < 4.
   template <int g>
-  TULOU_INLINE VI codes(Place at, int r) {
+  TULOU_INLINE void pair(Place at, int r, VI& first, VI& second) {
     using enum tensor::DType;
     const int64_t row = r * kVectorBytes;
     if constexpr (kType == kQ8_0) {
-      return load_bytes(at.group + 512 * at.b + 64 * g + row);
-    } else {
-      const VI words = load_bytes(at.group + 256 * at.b + 64 * (g % 4) + row);
-      const VI low = bits_and(g < 4 ? words : bits_right<4>(words), set_bytes(15));
-      if constexpr (kType == kIQ4_NL || kType == kIQ4_XS) return iq4_values(low);
-      if constexpr (kType == kQ5_0 || kType == kQ5_K) {
-        const VI fifth = load_bytes(at.group + kLayout.second + 64 * at.b + row);
-        const VI moved =
-            g <= 4 ? bits_left < (4 - g) & 31 > (fifth) : bits_right < (g - 4) & 31 > (fifth);
-        return bits_or(low, bits_and(moved, set_bytes(16)));
-      }
-      if constexpr (kType == kQ6_K) {
-        constexpr int i = g % 4;
-        const VI high = load_bytes(at.group + kLayout.second + 128 * at.b + 64 * (g / 4) + row);
-        const VI moved =
-            i < 2 ? bits_left < (4 - 2 * i) & 31 > (high) : bits_right < (2 * i - 4) & 31 > (high);
-        return bits_or(low, bits_and(moved, set_bytes(48)));
-      }
-      return low;
+      const std::byte* from = at.group + 512 * at.b + 64 * g + row;
+      first = load_bytes(from);
+      second = load_bytes(from + 256);
+      return;
     }
+    const VI words = load_bytes(at.group + 256 * at.b + 64 * g + row);
+    first = bits_and(words, set_bytes(15));
+    second = bits_and(bits_right<4>(words), set_bytes(15));
+    if constexpr (kType == kIQ4_NL || kType == kIQ4_XS) {
+      first = iq4_values(first);
+      second = iq4_values(second);
+    }
+    if constexpr (kType == kQ5_0 || kType == kQ5_K) {
+      const VI fifth = load_bytes(at.group + kLayout.second + 64 * at.b + row);
+      const VI bit = set_bytes(16);
+      first = bits_or(first, bits_and(bits_left<4 - g>(fifth), bit));
+      second = bits_or(second, bits_and(g == 0 ? fifth : bits_right<g>(fifth), bit));
+    }
+    if constexpr (kType == kQ6_K) {
+      const std::byte* from = at.group + kLayout.second + 128 * at.b + row;
+      const VI bits = set_bytes(48);
+      first = bits_or(first, bits_and(to_high<g>(load_bytes(from)), bits));
+      second = bits_or(second, bits_and(to_high<g>(load_bytes(from + 64)), bits));
+    }
+  }
+  // Bits 2 g and 2 g + 1 to 4 and 5.
+  template <int g>
+  TULOU_INLINE VI to_high(VI bits) {
+    if constexpr (g < 2) return bits_left<4 - 2 * g>(bits);
+    if constexpr (g == 2) return bits;
+    return bits_right<2>(bits);
   }
   TULOU_INLINE V halves(const std::byte* group, int64_t offset, int r) {
     return load_f16(reinterpret_cast<const uint16_t*>(group + offset) + r * kLanes);
@@ -157,6 +176,7 @@ struct alignas(64) ExpandedBlock {
 template <tensor::DType kType>
 struct ExpandedPanels {
   using Codes = CodesOf<kType>;
+  static constexpr bool kPacked = false;
   const ExpandedBlock* panel[2];
   int64_t first;  // block that panel[p][0] is
   using Place = const ExpandedBlock*;
@@ -180,8 +200,11 @@ TULOU_INLINE void expand_block(const std::byte* panel, int64_t block, ExpandedBl
   const Packed source = {{panel, panel}};
   const typename Packed::Place at = Packed::place(source, 0, block);
   for (int r = 0; r < kPanelVectors; ++r) {
-    unrolled<8>([&]<int g>() TULOU_LAMBDA {
-      store_bytes(out.codes + 64 * g + r * kVectorBytes, Packed::template codes<g>(at, r));
+    unrolled<4>([&]<int g>() TULOU_LAMBDA {
+      VI first, second;
+      Packed::template pair<g>(at, r, first, second);
+      store_bytes(out.codes + 64 * g + r * kVectorBytes, first);
+      store_bytes(out.codes + 64 * (g + 4) + r * kVectorBytes, second);
     });
     store(out.scale + r * kLanes, Packed::scale(at, r));
     if constexpr (Packed::Codes::kMin) store(out.min + r * kLanes, Packed::min(at, r));
