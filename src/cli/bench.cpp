@@ -90,7 +90,7 @@ class BenchCommand final : public Command {
     report.first_token_prompt = std::min(kFirstTokenPrompt, session.longest_sequence());
     runner.first_token(report.first_token_prompt);
     report.first_token_seconds = hardware::load_now().clock - begin.clock;
-    describe(session, settings, report);
+    describe(session, report);
     measure(session, runner, out, report);
     report.peak_memory_bytes = hardware::peak_memory();
     measure_bandwidth(session, report);
@@ -128,7 +128,7 @@ class BenchCommand final : public Command {
     }
   }
 
-  static void describe(Session& session, const ModelSettings& settings, BenchReport& report) {
+  static void describe(Session& session, BenchReport& report) {
     const model::CachePlan sequence = session.plan(1, 1);
     report.family = session.config().model_type;
     report.processor = hardware::processor_name();
@@ -136,11 +136,11 @@ class BenchCommand final : public Command {
     report.memory_bytes = hardware::total_memory();
     report.level = hardware::name(session.kernels().level);
     report.threads = session.threads().num_threads();
-    report.exact = settings.precision == Precision::kExact;
+    report.exact = session.precision() == Precision::kExact;
     report.cache_bytes_per_token =
         sequence.block_bytes / static_cast<uint64_t>(model::kKvBlockTokens);
     report.state_bytes = sequence.slot_bytes;
-    report.groups = weight_groups(session.model(), session.kernels());
+    report.groups = weight_groups(session.model(), session.kernels().level, session.precision());
   }
 
   void measure(Session& session, BenchRunner& runner, Output& out, BenchReport& report) const {

@@ -48,7 +48,7 @@ model::StateCache BenchRunner::make_cache(int64_t num_sequences, int64_t context
 void BenchRunner::forward(const model::Batch& batch, model::StateCache& cache) {
   arena_.reset();
   const base::ThreadPool::Lease lease(session_.threads());
-  nn::Pass pass(session_.kernels(), lease, arena_, &cancel_);
+  nn::Pass pass(session_.kernels(), lease, arena_, session_.precision(), &cancel_);
   if (session_.model().forward(pass, batch, cache).cancelled) throw base::Error("run.cancelled");
   for (const model::BatchSequence& sequence : batch.sequences)
     cache.commit(sequence.handle, static_cast<int64_t>(sequence.end - sequence.begin));

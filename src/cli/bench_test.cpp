@@ -26,6 +26,10 @@ Session open(const char* path) {
   return Session(path, settings, Precision::kDefault, progress);
 }
 
+std::vector<WeightGroup> groups_of(const Session& session) {
+  return weight_groups(session.model(), session.kernels().level, session.precision());
+}
+
 Measurement decode_of(std::vector<double> seconds, int64_t batch = 1) {
   Measurement measurement = {.kind = BenchKind::kDecode, .tokens = 10, .batch = batch};
   for (const double s : seconds) measurement.samples.push_back({s, 0.25});
@@ -145,7 +149,7 @@ TEST(BenchWeights, CountsAllMatricesOnce) {
       ++matrices;
       bytes += linear.bytes();
     });
-    for (const WeightGroup& group : weight_groups(session.model(), session.kernels())) {
+    for (const WeightGroup& group : groups_of(session)) {
       grouped += group.matrices;
       grouped_bytes += group.bytes;
       EXPECT_LE(group.bytes_per_token, group.bytes) << group.name;
@@ -159,7 +163,7 @@ TEST(BenchWeights, CountsAllMatricesOnce) {
 TEST(BenchWeights, ATokenReadsTheTiedHeadAndItsExperts) {
   const Session tied = open(kHybrid);
   bool found = false;
-  for (const WeightGroup& group : weight_groups(tied.model(), tied.kernels())) {
+  for (const WeightGroup& group : groups_of(tied)) {
     EXPECT_NE(group.name, "embedding");
     found = found || group.name == "embedding and head";
     if (group.name == "embedding and head") {
@@ -169,7 +173,7 @@ TEST(BenchWeights, ATokenReadsTheTiedHeadAndItsExperts) {
   EXPECT_TRUE(found);
   const Session sparse = open(kSparse);
   ASSERT_LT(sparse.config().num_experts_per_tok, sparse.config().num_experts);
-  for (const WeightGroup& group : weight_groups(sparse.model(), sparse.kernels())) {
+  for (const WeightGroup& group : groups_of(sparse)) {
     if (group.name == "experts") {
       EXPECT_LT(group.bytes_per_token, group.bytes);
     }

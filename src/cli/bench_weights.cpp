@@ -5,7 +5,6 @@
 #include <array>
 #include <tuple>
 
-#include "hardware/cpu_features.h"
 #include "tensor/dtype.h"
 
 namespace tulou::cli {
@@ -15,10 +14,9 @@ namespace {
 constexpr std::array<std::string_view, 7> kOrder = {
     "embedding", "attention", "delta net", "mlp", "experts", "head", "embedding and head"};
 
-// What multiplies with a matrix: its recipe on the level that was chosen.
-std::string kernel_of(const nn::Linear& linear, const kernels::Kernels& kernels) {
-  return std::string(hardware::name(kernels.level)) + " " +
-         std::string(tensor::name(linear.dtype()));
+// What multiplies with a matrix: its recipe and the level that was chosen.
+std::string kernel_of(const nn::Linear& linear, hardware::Level level, nn::Precision precision) {
+  return std::string(hardware::name(level)) + " " + std::string(linear.recipe(precision));
 }
 
 // Bytes of the matrix that one token reads.
@@ -51,7 +49,8 @@ std::string_view weight_group(std::string_view name) {
   return "mlp";
 }
 
-std::vector<WeightGroup> weight_groups(const model::Model& model, const kernels::Kernels& kernels) {
+std::vector<WeightGroup> weight_groups(const model::Model& model, hardware::Level level,
+                                       nn::Precision precision) {
   std::vector<WeightGroup> groups;
   const model::Weights& weights = model.weights();
   const bool tied = weights.has_head && weights.lm_head.empty();
@@ -59,7 +58,7 @@ std::vector<WeightGroup> weight_groups(const model::Model& model, const kernels:
     std::string_view group = weight_group(name);
     if (tied && group == "embedding") group = "embedding and head";
     const std::string type(tensor::name(linear.dtype()));
-    const std::string kernel = kernel_of(linear, kernels);
+    const std::string kernel = kernel_of(linear, level, precision);
     auto found = std::find_if(groups.begin(), groups.end(), [&](const WeightGroup& g) {
       return g.name == group && g.type == type && g.kernel == kernel;
     });

@@ -7,9 +7,10 @@
 #include <vector>
 
 #include "cli/bench_report.h"
-#include "kernels/kernels.h"
+#include "hardware/cpu_features.h"
 #include "model/model.h"
 #include "model/state_cache.h"
+#include "nn/precision.h"
 
 namespace tulou::cli {
 
@@ -18,7 +19,8 @@ namespace tulou::cli {
 std::string_view weight_group(std::string_view name);
 
 // One entry for each group, type and kernel, in the order in which a token meets them.
-std::vector<WeightGroup> weight_groups(const model::Model& model, const kernels::Kernels& kernels);
+std::vector<WeightGroup> weight_groups(const model::Model& model, hardware::Level level,
+                                       nn::Precision precision);
 
 // What one token of a single sequence with `depth` tokens before it moves at least: the weights
 // that it uses read once, the recurrent state read and written, the keys and values of its past
