@@ -17,9 +17,18 @@ void convolve(benchmark::State& state) {
   std::vector<float> weight(kTaps * kChannels, 0.2f), tail((kTaps - 1) * kChannels, 0.1f);
   const Kernels& kernels = select_kernels("");
   for (auto run : state) {
-    for (int64_t c = 0; c < kChannels; c += kPiece)
-      kernels.conv1d.causal_conv_silu(in.data(), weight.data(), tail.data(), out.data(), tokens,
-                                      kChannels, kTaps, c, c + kPiece);
+    for (int64_t c = 0; c < kChannels; c += kPiece) {
+      ConvArgs args;
+      args.in = in.data() + c;
+      args.weight = weight.data() + c;
+      args.state = tail.data() + c;
+      args.out = out.data() + c;
+      args.in_stride = args.weight_stride = args.out_stride = kChannels;
+      args.tokens = tokens;
+      args.channels = kPiece;
+      args.kernel = kTaps;
+      kernels.conv1d.causal_conv_silu(args);
+    }
     benchmark::ClobberMemory();
   }
   state.SetItemsProcessed(state.iterations() * tokens * kChannels);

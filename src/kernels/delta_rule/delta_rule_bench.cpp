@@ -32,12 +32,8 @@ void rule(benchmark::State& state) {
       args.out = out.data() + head * kDim;
       args.out_stride = kHeads * kDim;
       args.tokens = tokens;
-      args.key_dim = args.value_dim = kDim;
-      for (int64_t c = 0; c < kDim; c += kDeltaRuleColumns) {
-        args.begin = c;
-        args.end = c + kDeltaRuleColumns;
-        kernels.delta_rule.gated_delta_rule(args);
-      }
+      args.key_dim = args.value_dim = args.end = kDim;
+      kernels.delta_rule.gated_delta_rule(args);
     }
     layer = (layer + 1) % kLayers;
     benchmark::ClobberMemory();
