@@ -93,8 +93,10 @@ Json memory_json(const checkpoint::Checkpoint& checkpoint, const model::ModelCon
   return {{"weights_bytes", used},
           {"file_tensor_bytes", checkpoint.tensor_bytes()},
           {"cache_bytes_per_1000_tokens",
-           {{"bf16", config.kv_bytes_per_token(2) * 1000},
-            {"f32", config.kv_bytes_per_token(4) * 1000}}},
+           {{"bf16", config.kv_bytes_per_token(nn::CacheType::kBF16) * 1000},
+            {"f32", config.kv_bytes_per_token(nn::CacheType::kF32) * 1000},
+            {"f16", config.kv_bytes_per_token(nn::CacheType::kF16) * 1000},
+            {"q8_0", config.kv_bytes_per_token(nn::CacheType::kQ8_0) * 1000}}},
           {"recurrent_state_bytes", config.recurrent_bytes()}};
 }
 

@@ -42,9 +42,14 @@ void apply_precision(ModelSettings& settings, const std::string& what, const std
 }
 
 void apply_cache_type(ModelSettings& settings, const std::string& what, const std::string& text) {
-  if (text != "f32" && text != "bf16")
-    throw base::Error("cli.bad_value", what, base::printable(text), "f32 or bf16");
-  settings.cache_type = text == "f32" ? nn::CacheType::kF32 : nn::CacheType::kBF16;
+  static const std::map<std::string, nn::CacheType> kTypes = {{"f32", nn::CacheType::kF32},
+                                                              {"bf16", nn::CacheType::kBF16},
+                                                              {"f16", nn::CacheType::kF16},
+                                                              {"q8_0", nn::CacheType::kQ8_0}};
+  const auto found = kTypes.find(text);
+  if (found == kTypes.end())
+    throw base::Error("cli.bad_value", what, base::printable(text), "f32, bf16, f16 or q8_0");
+  settings.cache_type = found->second;
 }
 
 void apply_context(ModelSettings& settings, const std::string& what, const std::string& text) {
@@ -58,7 +63,7 @@ constexpr ModelOption kOptions[kNumModelOptions] = {
      "Kernel level: portable, neon, avx2, avx512 (the best there is)", apply_isa},
     {"--precision", "TULOU_PRECISION", "precision", "default|exact",
      "exact: activations and cache in fp32, for comparisons", apply_precision},
-    {"--cache-type", "TULOU_CACHE_TYPE", "cache-type", "f32|bf16",
+    {"--cache-type", "TULOU_CACHE_TYPE", "cache-type", "f32|bf16|f16|q8_0",
      "How keys and values are kept (bf16; f32 with exact)", apply_cache_type},
     {"--context", "TULOU_CONTEXT", "context", "N", "Tokens of prompt and answer together",
      apply_context},

@@ -120,6 +120,13 @@ TEST_F(ModelOptionsTest, FlagBeatsEnvironmentBeatsFile) {
   EXPECT_EQ(resolve({"--threads", "4"}).threads, 4);
 }
 
+TEST_F(ModelOptionsTest, CacheTypes) {
+  EXPECT_EQ(resolve({"--cache-type", "bf16"}).cache_type, nn::CacheType::kBF16);
+  EXPECT_EQ(resolve({"--cache-type", "f16"}).cache_type, nn::CacheType::kF16);
+  EXPECT_EQ(resolve({"--cache-type", "q8_0"}).cache_type, nn::CacheType::kQ8_0);
+  EXPECT_EQ(error_id([] { resolve({"--cache-type", "q4_0"}); }), "cli.bad_value");
+}
+
 TEST_F(ModelOptionsTest, WrongValuesAreNamed) {
   EXPECT_EQ(error_id([] { resolve({"--threads", "0"}); }), "cli.bad_value");
   EXPECT_EQ(error_id([] { resolve({"--precision", "half"}); }), "cli.bad_value");

@@ -5,6 +5,7 @@
 // AVX-512 and the linker may keep that copy for everyone (docs/decisions/0001-regions.md).
 // Everything the kernel files need is included here, before the first region.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>

@@ -68,9 +68,9 @@ int64_t ModelConfig::num_layers_of(Mixer mixer) const {
                        [mixer](const LayerConfig& layer) { return layer.mixer == mixer; });
 }
 
-uint64_t ModelConfig::kv_bytes_per_token(int64_t value_bytes) const {
-  return static_cast<uint64_t>(num_layers_of(Mixer::kFullAttention) * 2 * num_key_value_heads *
-                               head_dim * value_bytes);
+uint64_t ModelConfig::kv_bytes_per_token(kernels::CacheType type) const {
+  return static_cast<uint64_t>(num_layers_of(Mixer::kFullAttention) * 2 * num_key_value_heads) *
+         kernels::cache_row_bytes(type, head_dim);
 }
 
 uint64_t ModelConfig::recurrent_bytes() const {

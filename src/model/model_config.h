@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "kernels/attention/cache_type.h"
+
 namespace tulou::model {
 
 enum class Mixer { kFullAttention, kLinearAttention };
@@ -85,8 +87,8 @@ struct ModelConfig {
     return 2 * linear_num_key_heads * linear_key_head_dim +
            linear_num_value_heads * linear_value_head_dim;
   }
-  // Bytes of keys and values for one token, all full-attention layers, at `value_bytes` a value.
-  uint64_t kv_bytes_per_token(int64_t value_bytes) const;
+  // Bytes of keys and values for one token, all full-attention layers.
+  uint64_t kv_bytes_per_token(kernels::CacheType type) const;
   // Bytes of the recurrent state of one sequence: delta matrices and convolution tails, fp32.
   uint64_t recurrent_bytes() const;
   // Throws Error model.config if numbers contradict each other or leave their ranges.

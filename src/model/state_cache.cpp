@@ -17,8 +17,7 @@ CachePlan plan_cache(const ModelConfig& config, nn::CacheType type, int64_t num_
   CachePlan plan;
   plan.num_blocks = num_sequences * ((context + kKvBlockTokens - 1) / kKvBlockTokens);
   plan.num_slots = num_sequences;
-  plan.block_bytes = static_cast<uint64_t>(kKvBlockTokens) *
-                     config.kv_bytes_per_token(static_cast<int64_t>(nn::value_bytes(type)));
+  plan.block_bytes = static_cast<uint64_t>(kKvBlockTokens) * config.kv_bytes_per_token(type);
   plan.slot_bytes = config.recurrent_bytes();
   return plan;
 }

@@ -113,15 +113,19 @@ TEST_F(StateCacheTest, ReserveFailsWholeAtTheBound) {
 }
 
 TEST_F(StateCacheTest, SavedStatesGoOnWithTheSameBits) {
-  StateCache cache = make(2);
-  const auto first = *cache.create();
-  run(cache, first, tokens(77, 3));
-  const auto bytes = cache.save(first);
-  const auto expected = run(cache, first, tokens(6, 1));
-  StateCache other = make(1);
-  const auto loaded = other.load(bytes, "state");
-  EXPECT_EQ(other.length(loaded), 77);
-  EXPECT_TRUE(same(run(other, loaded, tokens(6, 1)), expected));
+  for (const nn::CacheType type :
+       {nn::CacheType::kF32, nn::CacheType::kBF16, nn::CacheType::kF16, nn::CacheType::kQ8_0}) {
+    type_ = type;
+    StateCache cache = make(2);
+    const auto first = *cache.create();
+    run(cache, first, tokens(77, 3));
+    const auto bytes = cache.save(first);
+    const auto expected = run(cache, first, tokens(6, 1));
+    StateCache other = make(1);
+    const auto loaded = other.load(bytes, "state");
+    EXPECT_EQ(other.length(loaded), 77);
+    EXPECT_TRUE(same(run(other, loaded, tokens(6, 1)), expected));
+  }
 }
 
 TEST_F(StateCacheTest, DamagedOrForeignStatesAreRefused) {
@@ -159,7 +163,10 @@ TEST_F(StateCacheTest, SizesAreThoseOfTheModel) {
   config.linear_num_key_heads = config.linear_num_value_heads = 16;
   config.linear_key_head_dim = config.linear_value_head_dim = 128;
   config.linear_conv_kernel_dim = 4;
-  EXPECT_EQ(config.kv_bytes_per_token(2), 12288u);
+  EXPECT_EQ(config.kv_bytes_per_token(nn::CacheType::kBF16), 12288u);
+  EXPECT_EQ(config.kv_bytes_per_token(nn::CacheType::kF16), 12288u);
+  EXPECT_EQ(config.kv_bytes_per_token(nn::CacheType::kF32), 24576u);
+  EXPECT_EQ(config.kv_bytes_per_token(nn::CacheType::kQ8_0), 6528u);  // 34 bytes for 32 values
   EXPECT_EQ(config.recurrent_bytes(), 18874368u + 1327104u);
 }
 

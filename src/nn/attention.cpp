@@ -2,99 +2,182 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-
-#include "base/assert.h"
-#include "tensor/float16.h"
 
 namespace tulou::nn {
 namespace {
 
-// Query rows that go through a KV block together, so that it is read from memory once.
-constexpr int64_t kRowsPerTask = 16;
+// Rows and heads that go through a KV block together, so that it is read and converted once.
+constexpr int64_t kQueriesPerTask = 64;
+// Up to this many of them a task may be cut into spans, whose parts take memory.
+constexpr int64_t kQueriesOfSpan = 16;
 
-// Where a KV head's keys lie in a block; the values follow the keys of all heads.
-size_t key_offset(const AttentionConfig& c, CacheType type, int64_t head) {
-  return static_cast<size_t>(head * kKvBlockTokens * c.head_dim) * value_bytes(type);
-}
-size_t value_offset(const AttentionConfig& c, CacheType type, int64_t head) {
-  return key_offset(c, type, c.num_key_value_heads + head);
-}
+// One call of attention_block.
+struct Block {
+  Pass& pass;
+  const AttentionConfig& config;
+  const AttentionWeights& weights;
+  const Rope& rope;
+  const RopeTable& table;
+  std::span<const AttentionRows> sequences;
+  Matrix query, key, value;  // query: [query | gate] for each head if there is an output gate
+  Matrix context;
 
-void write_values(const float* values, CacheType type, std::byte* out, int64_t count) {
-  if (type == CacheType::kF32) {
-    std::memcpy(out, values, static_cast<size_t>(count) * sizeof(float));
-    return;
+  int64_t query_head_stride() const {
+    return config.output_gate ? 2 * config.head_dim : config.head_dim;
   }
-  auto* bf16 = reinterpret_cast<uint16_t*>(out);
-  for (int64_t i = 0; i < count; ++i) bf16[i] = tensor::float_to_bf16(values[i]);
-}
+  // Query heads of a KV head.
+  int64_t group() const { return config.num_attention_heads / config.num_key_value_heads; }
+  // Where a KV head's keys lie in a block; the values follow the keys of all heads.
+  size_t key_offset(CacheType type, int64_t head) const {
+    return static_cast<size_t>(head) * kernels::cache_plane_bytes(type, config.head_dim);
+  }
+  size_t value_offset(CacheType type, int64_t head) const {
+    return key_offset(type, config.num_key_value_heads + head);
+  }
+};
 
-// Keys and values of one row into its block.
-void write_row(const AttentionConfig& c, const AttentionState& state, int64_t position,
-               const float* key, const float* value) {
+// Norm and RoPE of one row's queries and keys; its keys and values into the cache.
+void place_row(const Block& b, const AttentionState& state, int64_t position, int64_t r) {
+  const AttentionConfig& c = b.config;
+  const kernels::Kernels& kernels = b.pass.kernels();
+  for (int64_t h = 0; h < c.num_attention_heads; ++h) {
+    float* head = b.query.row(r) + h * b.query_head_stride();
+    if (c.qk_norm) rms_norm_head(kernels, b.weights.q_norm, head);
+    rotate_head(kernels, b.rope, b.table, r, head);
+  }
   std::byte* block = state.block(position / kKvBlockTokens);
-  const size_t slot =
-      static_cast<size_t>(position % kKvBlockTokens * c.head_dim) * value_bytes(state.type);
+  const int64_t slot = position % kKvBlockTokens;
   for (int64_t h = 0; h < c.num_key_value_heads; ++h) {
-    write_values(key + h * c.head_dim, state.type, block + key_offset(c, state.type, h) + slot,
-                 c.head_dim);
-    write_values(value + h * c.head_dim, state.type, block + value_offset(c, state.type, h) + slot,
-                 c.head_dim);
+    float* key = b.key.row(r) + h * c.head_dim;
+    if (c.qk_norm) rms_norm_head(kernels, b.weights.k_norm, key);
+    rotate_head(kernels, b.rope, b.table, r, key);
+    kernels.attention.cache_store(state.type, key, c.head_dim, slot,
+                                  block + b.key_offset(state.type, h));
+    kernels.attention.cache_store(state.type, b.value.row(r) + h * c.head_dim, c.head_dim, slot,
+                                  block + b.value_offset(state.type, h));
   }
 }
 
-// [query | gate] per head -> queries of all heads, gates of all heads.
-void split_gate(Pass& pass, const AttentionConfig& c, ConstMatrix both, Matrix query, Matrix gate) {
-  const auto bytes = static_cast<size_t>(c.head_dim) * sizeof(float);
-  pass.parallel_for(static_cast<size_t>(both.rows), [&](size_t index, size_t) {
-    const auto r = static_cast<int64_t>(index);
-    for (int64_t h = 0; h < c.num_attention_heads; ++h) {
-      const float* from = both.row(r) + 2 * h * c.head_dim;
-      std::memcpy(query.row(r) + h * c.head_dim, from, bytes);
-      std::memcpy(gate.row(r) + h * c.head_dim, from + c.head_dim, bytes);
-    }
+void place_rows(const Block& b) {
+  struct Place {
+    const AttentionState* state;
+    int64_t position, row;
+  };
+  std::vector<Place> places;
+  for (const AttentionRows& s : b.sequences) {
+    for (int64_t r = s.begin; r < s.end; ++r)
+      places.push_back({&s.state, s.state.length + r - s.begin, r});
+  }
+  b.pass.parallel_for(places.size(), [&](size_t index, size_t) {
+    const Place& place = places[index];
+    place_row(b, *place.state, place.position, place.row);
   });
 }
 
-// A task: some rows of one sequence and one KV head.
+// Some rows of one sequence and one KV head.
 struct Task {
   const AttentionRows* rows;
   int64_t begin, end, head;
 };
 
-void attend(Pass& pass, const AttentionConfig& c, ConstMatrix query,
-            std::span<const AttentionRows> sequences, Matrix out) {
-  std::vector<Task> tasks;
-  for (const AttentionRows& sequence : sequences) {
-    for (int64_t begin = sequence.begin; begin < sequence.end; begin += kRowsPerTask) {
-      for (int64_t head = 0; head < c.num_key_value_heads; ++head)
-        tasks.push_back({&sequence, begin, std::min(sequence.end, begin + kRowsPerTask), head});
+kernels::AttentionArgs arguments(const Block& b, const Task& task, float* scratch) {
+  const AttentionConfig& c = b.config;
+  const AttentionState& state = task.rows->state;
+  kernels::AttentionArgs args;
+  args.q = b.query.row(task.begin) + task.head * b.group() * b.query_head_stride();
+  args.q_stride = b.query.width;
+  args.q_head_stride = b.query_head_stride();
+  args.rows = task.end - task.begin;
+  args.num_heads = b.group();
+  args.head_dim = c.head_dim;
+  args.position = state.length + task.begin - task.rows->begin;
+  args.base = state.base;
+  args.blocks = state.blocks.data();
+  args.block_stride = state.block_stride;
+  args.key_offset = b.key_offset(state.type, task.head);
+  args.value_offset = b.value_offset(state.type, task.head);
+  args.type = state.type;
+  args.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_dim)));
+  args.out = b.context.row(task.begin) + task.head * b.group() * c.head_dim;
+  args.out_stride = b.context.width;
+  args.scratch = scratch;
+  return args;
+}
+
+// context *= sigmoid(gate), for the rows and heads of a task.
+void apply_gate(const Block& b, const kernels::AttentionArgs& args) {
+  if (!b.config.output_gate) return;
+  for (int64_t r = 0; r < args.rows; ++r) {
+    for (int64_t h = 0; h < args.num_heads; ++h) {
+      float* out = args.out + r * args.out_stride + h * args.head_dim;
+      const float* gate = args.q + r * args.q_stride + h * args.q_head_stride + args.head_dim;
+      b.pass.kernels().activation.sigmoid_mul(out, gate, out, args.head_dim);
     }
   }
-  const int64_t group = c.num_attention_heads / c.num_key_value_heads;
-  DCHECK(2 * kRowsPerTask * group <= kernels::kGemmScratch);
-  pass.parallel_for(tasks.size(), [&](size_t index, size_t worker) {
-    const Task& task = tasks[index];
-    const AttentionState& state = task.rows->state;
-    kernels::AttentionArgs args;
-    args.q = query.row(task.begin) + task.head * group * c.head_dim;
-    args.q_stride = query.width;
-    args.rows = task.end - task.begin;
-    args.num_heads = group;
-    args.head_dim = c.head_dim;
-    args.position = state.length + task.begin - task.rows->begin;
-    args.base = state.base;
-    args.blocks = state.blocks.data();
-    args.block_stride = state.block_stride;
-    args.key_offset = key_offset(c, state.type, task.head);
-    args.value_offset = value_offset(c, state.type, task.head);
-    args.bf16 = state.type == CacheType::kBF16;
-    args.scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(c.head_dim)));
-    args.out = out.row(task.begin) + task.head * group * c.head_dim;
-    args.out_stride = out.width;
-    args.scratch = pass.scratch(worker);
-    pass.kernels().attention.attention(args);
+}
+
+// The last rows of a sequence first: they look at most tokens, and little work is to come last.
+std::vector<Task> make_tasks(const Block& b) {
+  const int64_t rows = std::max<int64_t>(1, kQueriesPerTask / b.group());
+  std::vector<Task> tasks;
+  for (const AttentionRows& sequence : b.sequences) {
+    for (int64_t end = sequence.end; end > sequence.begin; end -= rows) {
+      for (int64_t head = 0; head < b.config.num_key_value_heads; ++head)
+        tasks.push_back({&sequence, std::max(sequence.begin, end - rows), end, head});
+    }
+  }
+  return tasks;
+}
+
+// For a few tasks with long pasts: their spans are spread over the threads and merged afterwards.
+void attend_by_spans(const Block& b, std::span<const Task> tasks, Matrix scratch) {
+  struct Part {
+    size_t task;
+    int64_t span;
+    float* sums;
+  };
+  std::vector<Part> parts;
+  std::vector<float*> first;  // of each task
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    const kernels::AttentionArgs args = arguments(b, tasks[i], nullptr);
+    const int64_t size = kernels::attention_partial(args.queries(), args.head_dim);
+    float* sums = b.pass.matrix(args.spans(), size).data;
+    first.push_back(sums);
+    for (int64_t span = 0; span < args.spans(); ++span)
+      parts.push_back({i, span, sums + span * size});
+  }
+  const kernels::AttentionKernels& attention = b.pass.kernels().attention;
+  b.pass.parallel_for(parts.size(), [&](size_t index, size_t worker) {
+    const Part& part = parts[index];
+    float* memory = scratch.row(static_cast<int64_t>(worker));
+    attention.attention_span(arguments(b, tasks[part.task], memory), part.span, part.sums);
+  });
+  b.pass.parallel_for(tasks.size(), [&](size_t index, size_t) {
+    const kernels::AttentionArgs args = arguments(b, tasks[index], nullptr);
+    attention.attention_merge(args, first[index]);
+    apply_gate(b, args);
+  });
+}
+
+void attend(const Block& b) {
+  const std::vector<Task> tasks = make_tasks(b);
+  int64_t queries = 0;
+  bool long_past = false;
+  for (const Task& task : tasks) {
+    const kernels::AttentionArgs args = arguments(b, task, nullptr);
+    queries = std::max(queries, args.queries());
+    long_past |= args.spans() > 1;
+  }
+  const int64_t floats = (kernels::attention_scratch(queries, b.config.head_dim) + 15) / 16 * 16;
+  const Matrix scratch = b.pass.matrix(static_cast<int64_t>(b.pass.num_threads()), floats);
+  if (long_past && queries <= kQueriesOfSpan && b.pass.num_threads() > 1 &&
+      tasks.size() < 4 * b.pass.num_threads())
+    return attend_by_spans(b, tasks, scratch);
+  b.pass.parallel_for(tasks.size(), [&](size_t index, size_t worker) {
+    const kernels::AttentionArgs args =
+        arguments(b, tasks[index], scratch.row(static_cast<int64_t>(worker)));
+    b.pass.kernels().attention.attention(args);
+    apply_gate(b, args);
   });
 }
 
@@ -105,44 +188,19 @@ Matrix attention_block(Pass& pass, const AttentionConfig& c, const AttentionWeig
                        std::span<const AttentionRows> sequences) {
   const int64_t query_width = c.num_attention_heads * c.head_dim;
   const int64_t kv_width = c.num_key_value_heads * c.head_dim;
-  Matrix query = pass.matrix(x.rows, c.output_gate ? 2 * query_width : query_width);
-  const Matrix key = pass.matrix(x.rows, kv_width), value = pass.matrix(x.rows, kv_width);
+  Block b = {pass, c, w, rope, table, sequences, {}, {}, {}, {}};
+  b.query = pass.matrix(x.rows, c.output_gate ? 2 * query_width : query_width);
+  b.key = pass.matrix(x.rows, kv_width);
+  b.value = pass.matrix(x.rows, kv_width);
   const Activations in = Linear::prepare(pass, x);
   const Linear* linears[] = {&w.q_proj, &w.k_proj, &w.v_proj};
-  const Matrix results[] = {query, key, value};
+  const Matrix results[] = {b.query, b.key, b.value};
   multiply_group(pass, in, linears, results);
-
-  Matrix gate;
-  if (c.output_gate) {
-    const Matrix both = query;
-    query = pass.matrix(x.rows, query_width);
-    gate = pass.matrix(x.rows, query_width);
-    split_gate(pass, c, both, query, gate);
-  }
-  if (c.qk_norm) {
-    rms_norm_heads(pass, w.q_norm, query);
-    rms_norm_heads(pass, w.k_norm, key);
-  }
-  apply_rope(pass, rope, table, query, c.head_dim);
-  apply_rope(pass, rope, table, key, c.head_dim);
-  for (const AttentionRows& sequence : sequences) {
-    pass.parallel_for(static_cast<size_t>(sequence.end - sequence.begin), [&](size_t i, size_t) {
-      const auto row = sequence.begin + static_cast<int64_t>(i);
-      write_row(c, sequence.state, sequence.state.length + static_cast<int64_t>(i), key.row(row),
-                value.row(row));
-    });
-  }
-  const Matrix context = pass.matrix(x.rows, query_width);
-  attend(pass, c, query, sequences, context);
-  if (c.output_gate) {
-    pass.parallel_for(static_cast<size_t>(x.rows), [&](size_t index, size_t) {
-      const auto r = static_cast<int64_t>(index);
-      pass.kernels().activation.sigmoid_mul(context.row(r), gate.row(r), context.row(r),
-                                            query_width);
-    });
-  }
+  place_rows(b);
+  b.context = pass.matrix(x.rows, query_width);
+  attend(b);
   const Matrix out = pass.matrix(x.rows, w.o_proj.out_features());
-  w.o_proj.multiply(pass, Linear::prepare(pass, context), out);
+  w.o_proj.multiply(pass, Linear::prepare(pass, b.context), out);
   return out;
 }
 

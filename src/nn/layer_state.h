@@ -5,16 +5,16 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/attention/cache_type.h"
+
 namespace tulou::nn {
 
-// How keys and values are stored.
-enum class CacheType { kF32, kBF16 };
-inline constexpr size_t value_bytes(CacheType type) { return type == CacheType::kF32 ? 4 : 2; }
+using kernels::CacheType;
 
-inline constexpr int64_t kKvBlockTokens = 64;
+inline constexpr int64_t kKvBlockTokens = kernels::kAttentionBlock;
 
-// Keys and values of one full-attention layer. A block holds 64 tokens:
-// keys [num_key_value_heads][64][head_dim], then values of the same shape.
+// Keys and values of one full-attention layer. A block holds 64 tokens: a plane of keys for each
+// KV head, then planes of values (kernels/attention/cache_type.h).
 struct AttentionState {
   CacheType type = CacheType::kF32;
   int64_t length = 0;               // tokens before this step

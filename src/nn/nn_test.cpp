@@ -181,8 +181,7 @@ TEST(Rope, AnglesFollowTheAxesOfThePosition) {
     EXPECT_FLOAT_EQ(table.sin.row(1)[i], static_cast<float>(2 * std::sin(angles[i])));
   }
   std::vector<float> x = {1, 2, 3, 4, 5, 6, 7, 8};  // one head of 8: the last two pass through
-  apply_rope(s.pass, rope, {{table.cos.row(1), 1, 3}, {table.sin.row(1), 1, 3}}, {x.data(), 1, 8},
-             8);
+  rotate_head(s.pass.kernels(), rope, table, 1, x.data());
   EXPECT_FLOAT_EQ(x[0], static_cast<float>(2 * (std::cos(3.0) * 1 - std::sin(3.0) * 4)));
   EXPECT_FLOAT_EQ(x[3], static_cast<float>(2 * (std::cos(3.0) * 4 + std::sin(3.0) * 1)));
   EXPECT_EQ(x[6], 7.0f);

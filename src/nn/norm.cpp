@@ -20,17 +20,10 @@ Matrix rms_norm(Pass& pass, const NormWeight& norm, ConstMatrix x) {
   return out;
 }
 
-void rms_norm_heads(Pass& pass, const NormWeight& norm, Matrix x) {
-  const auto width = static_cast<int64_t>(norm.weight.size());
-  const Matrix heads = {x.data, x.rows * (x.width / width), width};
+void rms_norm_head(const kernels::Kernels& kernels, const NormWeight& norm, float* head) {
   const float offset = norm.zero_centred ? 1.0f : 0.0f;
-  const int64_t per_row = x.width / width;
-  pass.parallel_for(static_cast<size_t>(x.rows), [&](size_t index, size_t) {
-    for (int64_t h = 0; h < per_row; ++h) {
-      float* head = heads.row(static_cast<int64_t>(index) * per_row + h);
-      pass.kernels().norm.rms_norm(head, norm.weight.data(), offset, norm.eps, head, width);
-    }
-  });
+  kernels.norm.rms_norm(head, norm.weight.data(), offset, norm.eps, head,
+                        static_cast<int64_t>(norm.weight.size()));
 }
 
 void residual_add(Pass& pass, ConstMatrix y, Matrix x) {

@@ -19,8 +19,8 @@ struct NormWeight {
 void rms_norm(Pass& pass, const NormWeight& norm, ConstMatrix x, Matrix out);
 // Into a fresh matrix of the arena.
 Matrix rms_norm(Pass& pass, const NormWeight& norm, ConstMatrix x);
-// The same over each head of every row, in place: x [rows, num_heads * width].
-void rms_norm_heads(Pass& pass, const NormWeight& norm, Matrix x);
+// The same over one head [width], in place, on the calling thread.
+void rms_norm_head(const kernels::Kernels& kernels, const NormWeight& norm, float* head);
 
 // x += y.
 void residual_add(Pass& pass, ConstMatrix y, Matrix x);

@@ -19,14 +19,10 @@ RopeTable rope_table(Pass& pass, const Rope& rope,
   return table;
 }
 
-void apply_rope(Pass& pass, const Rope& rope, const RopeTable& table, Matrix x, int64_t head_dim) {
-  const auto rotate =
-      rope.interleaved_pairs ? pass.kernels().rope.rotate_pairs : pass.kernels().rope.rotate_half;
-  pass.parallel_for(static_cast<size_t>(x.rows), [&](size_t index, size_t) {
-    const auto r = static_cast<int64_t>(index);
-    for (int64_t d = 0; d < x.width; d += head_dim)
-      rotate(x.row(r) + d, table.cos.row(r), table.sin.row(r), rope.half());
-  });
+void rotate_head(const kernels::Kernels& kernels, const Rope& rope, const RopeTable& table,
+                 int64_t row, float* head) {
+  const auto rotate = rope.interleaved_pairs ? kernels.rope.rotate_pairs : kernels.rope.rotate_half;
+  rotate(head, table.cos.row(row), table.sin.row(row), rope.half());
 }
 
 }  // namespace tulou::nn

@@ -27,7 +27,9 @@ struct RopeTable {
 RopeTable rope_table(Pass& pass, const Rope& rope,
                      std::span<const std::array<int32_t, 3>> positions);
 
-// Turns the first 2 * half dimensions of every head in place: x [rows, num_heads * head_dim].
-void apply_rope(Pass& pass, const Rope& rope, const RopeTable& table, Matrix x, int64_t head_dim);
+// Turns the first 2 * half dimensions of one head of row `row` of the batch in place, on the
+// calling thread.
+void rotate_head(const kernels::Kernels& kernels, const Rope& rope, const RopeTable& table,
+                 int64_t row, float* head);
 
 }  // namespace tulou::nn

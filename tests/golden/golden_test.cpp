@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "golden_case.h"
 #include "model/state_cache.h"
+#include "nn/head.h"
 
 namespace tulou::golden {
 namespace {
@@ -171,7 +172,8 @@ TEST_P(GoldenText, PrefixesSplitsThreadsAndBatchesGiveTheSameBits) {
   const auto ids = golden.ids();
   const auto vocab = static_cast<size_t>(golden.model->config().vocab_size);
   for (const hardware::Level level : hardware::available_levels()) {
-    for (const nn::CacheType type : {nn::CacheType::kF32, nn::CacheType::kBF16}) {
+    for (const nn::CacheType type :
+         {nn::CacheType::kF32, nn::CacheType::kBF16, nn::CacheType::kF16, nn::CacheType::kQ8_0}) {
       Runner runner(*golden.model, {level, 2, type}, 8);
       const auto whole = runner.logits(ids);
       for (const size_t split : {1, 7, 64})
@@ -201,6 +203,45 @@ TEST_P(GoldenText, PrefixesSplitsThreadsAndBatchesGiveTheSameBits) {
       }
     }
   }
+}
+
+// Mean KL divergence of rows of logits from the expected ones.
+double mean_kl(std::span<const float> expected, std::span<const float> actual, size_t vocab) {
+  double sum = 0;
+  for (size_t r = 0; r < expected.size(); r += vocab) {
+    const auto a = expected.subspan(r, vocab), b = actual.subspan(r, vocab);
+    const double total_a = nn::log_sum_exp(a), total_b = nn::log_sum_exp(b);
+    for (size_t i = 0; i < vocab; ++i) {
+      const double p = static_cast<double>(a[i]) - total_a;
+      sum += std::exp(p) * (p - static_cast<double>(b[i]) + total_b);
+    }
+  }
+  return sum / static_cast<double>(expected.size() / vocab);
+}
+
+// What a cache type may cost, beside what the reference itself loses with all activations in bf16,
+// rounded by up to 2^-8. A divergence grows with the square of an error: f16 rounds by 2^-11 of a
+// number, so a 64th; q8_0 by 1 / 254 of the largest of 32 numbers, about 2^-8. Where any rounding
+// may send a token to another expert, it is what that costs.
+TEST_P(GoldenText, CacheTypesLoseWhatTheyRound) {
+  const Case golden(GetParam());
+  const auto vocab = static_cast<size_t>(golden.model->config().vocab_size);
+  const auto expected = golden.expected.values("logits");
+  const double yardstick =
+      golden.about["measured"]["bf16_reference_vs_fp32"]["mean_kl"].get<double>();
+  const auto loss = [&](nn::CacheType type) {
+    Runner runner(*golden.model, {.cache_type = type}, 1);
+    return mean_kl(expected, runner.logits(golden.ids()), vocab);
+  };
+  const double f32 = loss(nn::CacheType::kF32), f16 = loss(nn::CacheType::kF16);
+  const double bf16 = loss(nn::CacheType::kBF16), q8_0 = loss(nn::CacheType::kQ8_0);
+  EXPECT_LE(f32, 1e-9);
+  EXPECT_GT(f16, f32);
+  EXPECT_GT(bf16, f32);
+  EXPECT_GT(q8_0, f32);
+  EXPECT_LE(f16, golden.model->config().num_experts > 0 ? yardstick : yardstick / 64);
+  EXPECT_LE(bf16, yardstick);
+  EXPECT_LE(q8_0, yardstick);
 }
 
 TEST_P(GoldenText, GreedyContinuations) {

@@ -57,7 +57,6 @@ TESTED_ELSEWHERE = {
     "src/model/load_weights.cpp": "model_test: missing, extra and misshapen tensors",
     "src/model/weight_reader.cpp": "model_test: missing, extra and misshapen tensors",
     "src/model/batch.cpp": "tests/golden: batches, splits and prefixes",
-    "src/nn/attention.cpp": "tests/golden: the output of each part of each layer",
     "src/nn/gated_delta_net.cpp": "tests/golden: the output of each part, recurrent states",
     "src/nn/mlp.cpp": "tests/golden: the output of each part of each layer",
     "src/nn/norm.cpp": "tests/golden: the output of each part of each layer",

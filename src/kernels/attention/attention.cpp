@@ -4,5 +4,6 @@
 #include "kernels/foreach_level.h"
 
 namespace tulou::kernels {
-TULOU_LEVEL_TABLE(AttentionKernels, attention_kernels, TULOU_FILL_1, attention)
+TULOU_LEVEL_TABLE(AttentionKernels, attention_kernels, TULOU_FILL_4, attention, attention_span,
+                  attention_merge, cache_store)
 }  // namespace tulou::kernels

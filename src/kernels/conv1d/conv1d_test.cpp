@@ -25,9 +25,16 @@ struct Convolution {
   // Tokens [from, from + count), channels [begin, end).
   void run(hardware::Level level, int64_t from, int64_t count, int64_t begin, int64_t end,
            Fenced<float>& tail, Fenced<float>& out) const {
-    conv1d_kernels(level).causal_conv_silu(in.data() + from * channels, weight.data(), tail.data(),
-                                           out.data() + from * channels, count, channels, kernel,
-                                           begin, end);
+    ConvArgs args;
+    args.in = in.data() + from * channels + begin;
+    args.weight = weight.data() + begin;
+    args.state = tail.data() + begin;
+    args.out = out.data() + from * channels + begin;
+    args.in_stride = args.weight_stride = args.out_stride = channels;
+    args.tokens = count;
+    args.channels = end - begin;
+    args.kernel = kernel;
+    conv1d_kernels(level).causal_conv_silu(args);
   }
   // The input at time t, which may lie before the first one.
   float at(int64_t t, int64_t c) const {

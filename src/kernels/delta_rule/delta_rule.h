@@ -26,12 +26,10 @@ struct DeltaRuleArgs {
 };
 
 struct DeltaRuleKernels {
-  // For each token: S <- decay S; e = S^T k; S <- S + k (beta (v - e))^T; out = S^T q.
+  // For each token: S <- decay S; e = S^T k; S <- S + k (beta (v - e))^T; out = S^T q. Columns go
+  // through all tokens in blocks that stay in the L1 cache.
   void (*gated_delta_rule)(const DeltaRuleArgs& args);
 };
-
-// Columns that share the L1 cache best; a good unit to split by.
-inline constexpr int64_t kDeltaRuleColumns = 32;
 
 const DeltaRuleKernels& delta_rule_kernels(hardware::Level level);
 

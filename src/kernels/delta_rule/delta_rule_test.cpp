@@ -73,7 +73,8 @@ struct Head {
 // of the column's error. A step maps the error by decay (I - beta k k^T), which shortens, and adds
 // what is rounded in it: the decay, u |S|; e, a sum of key_dim terms, dot u |S| |k|; v - e and the
 // product with beta, 2 u (|v| + |e|); the update of S, two roundings of |S| + |delta k|. An output
-// adds a sum of key_dim terms. Keys are shorter than 1 + 2^-20.
+// adds two sums of key_dim terms, decay S^T q and (k . q) delta, and three roundings. Keys are
+// shorter than 1 + 2^-20.
 struct Column {
   std::vector<double> state;
   double bound = 0;
@@ -96,7 +97,7 @@ struct Column {
     const double delta_bound = dot * size + 3 * kUnit * (std::abs(v) + std::abs(error));
     bound = bound + kUnit * size + delta_bound + 2 * kUnit * (size + std::abs(delta));
     for (size_t i = 0; i < state.size(); ++i) out += (state[i] += k[i] * delta) * q[i];
-    *out_bound = 1.01 * (bound + dot * length(state));
+    *out_bound = 1.01 * (bound + (dot + 3 * kUnit) * (size + std::abs(delta)));
     return out;
   }
 };
