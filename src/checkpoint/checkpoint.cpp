@@ -27,26 +27,6 @@ std::string join(const std::string& folder, std::string_view name) {
   return (std::filesystem::path(folder) / name).string();
 }
 
-// The name of a checkpoint's quantisation, from wherever its exporter writes it; "" if there is
-// none.
-std::string quantization_method(const Json& config) {
-  for (const char* key : {"quantization_config", "compression_config", "quantization"}) {
-    const auto found = config.find(key);
-    if (found == config.end() || found->is_null()) continue;
-    if (found->is_object()) {
-      const auto method = found->find("quant_method");
-      if (method != found->end() && method->is_string()) return method->get<std::string>();
-    }
-    // MLX writes only bits and group size; compressed-tensors once had a key of its own.
-    const std::string_view word = key;
-    return word == "quantization"         ? "mlx"
-           : word == "compression_config" ? "compressed-tensors"
-                                          : "unknown";
-  }
-  const auto text = config.find("text_config");
-  return text != config.end() && text->is_object() ? quantization_method(*text) : "";
-}
-
 // The weights of a folder without an index: model.safetensors, else the only *.safetensors.
 std::string single_file(const std::string& folder) {
   std::string usual = join(folder, "model.safetensors");
@@ -94,8 +74,6 @@ void Checkpoint::open_folder() {
   if (!base::exists(config_path)) throw Error("checkpoint.no_config", path_);
   config_ = std::make_shared<base::Json>(base::read_json_file(config_path, kMaxConfigBytes));
   if (!config_->is_object()) throw Error("json.wrong_type", config_path, "(document)", "an object");
-  const std::string method = quantization_method(*config_);
-  if (!method.empty()) throw Error("checkpoint.quantization_unsupported", path_, shown(method));
   const std::string index_path = join(path_, "model.safetensors.index.json");
   if (!base::exists(index_path)) {
     add_safetensors(single_file(path_));
@@ -194,6 +172,10 @@ const TensorEntry& Checkpoint::require(std::string_view name) const {
     throw Error("checkpoint.dtype_unsupported", file_path(entry->file_index), shown(name),
                 entry->offset, entry->stored_dtype);
   return *entry;
+}
+
+std::span<const std::byte> Checkpoint::data(const TensorEntry& entry) const {
+  return files_[entry.file_index]->data().subspan(entry.offset, entry.bytes);
 }
 
 std::optional<std::string> Checkpoint::companion(const std::string& name) const {

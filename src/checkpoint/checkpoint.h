@@ -42,6 +42,9 @@ class Checkpoint {
   // checkpoint.dtype_unsupported.
   const TensorEntry& require(std::string_view name) const;
 
+  // The stored bytes of one of tensors(), whatever its type, usable or not.
+  std::span<const std::byte> data(const TensorEntry& entry) const;
+
   // config.json as it stands; null for GGUF.
   const base::Json& config() const { return *config_; }
   // Empty for safetensors.

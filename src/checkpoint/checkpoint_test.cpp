@@ -112,30 +112,6 @@ TEST(Checkpoint, WrongPaths) {
   error("json.invalid", folder.path());
 }
 
-TEST(Checkpoint, QuantisedCheckpointsAreRefusedByName) {
-  const TemporaryFolder folder;
-  folder.write("model.safetensors", shard({"a"}));
-  const auto method = [&](const std::string& config) {
-    folder.write("config.json", config);
-    return outcome([&] { (void)Checkpoint::open(folder.path()); });
-  };
-  EXPECT_EQ(method(R"({"quantization_config":null})"), "");
-  for (const char* name : {"fp8", "gptq", "awq", "compressed-tensors", "auto-round", "modelopt"}) {
-    const std::string part =
-        R"("quantization_config":{"quant_method":")" + std::string(name) + "\"}";
-    for (const std::string& config : {"{" + part + "}", R"({"text_config":{)" + part + "}}"}) {
-      folder.write("config.json", config);
-      EXPECT_EQ(error("checkpoint.quantization_unsupported", folder.path()),
-                folder.path() + ": config.json says the weights are quantised with \"" + name +
-                    "\", which is not supported");
-    }
-  }
-  EXPECT_EQ(method(R"({"quantization":{"bits":4,"group_size":64}})"),
-            "checkpoint.quantization_unsupported");
-  EXPECT_EQ(method(R"({"compression_config":{}})"), "checkpoint.quantization_unsupported");
-  EXPECT_EQ(method(R"({"quantization_config":3})"), "checkpoint.quantization_unsupported");
-}
-
 TEST(Checkpoint, OneGguf) {
   const TemporaryFolder folder;
   const std::string path =

@@ -32,7 +32,7 @@ TEST(Gguf, ReadsTensors) {
   builder.set<std::string>("general.architecture", "qwen3");
   builder.add("w", 0, {2, 3}, std::string(24, 'w'));
   builder.add("q", 2, {3, 2, 64}, std::string(3 * 2 * 36, 'q'));
-  builder.add("iq2", 16, {256}, std::string(66, 'i'));
+  builder.add("q8_k", 15, {256}, std::string(292, 'i'));
   builder.add("scalar", 30, {}, "ss");
   const std::string bytes = builder.build();
   const GgufFile file = parse_gguf(as_bytes(bytes), "m");
@@ -45,10 +45,10 @@ TEST(Gguf, ReadsTensors) {
   EXPECT_EQ(file.tensors[1].view.dtype, tensor::DType::kQ4_0);
   EXPECT_EQ(file.tensors[1].view.bytes(), 216u);
   EXPECT_EQ(file.tensors[1].offset % 32, 0u);
-  EXPECT_EQ(file.tensors[2].stored_dtype, "IQ2_XXS");
+  EXPECT_EQ(file.tensors[2].stored_dtype, "Q8_K");
   EXPECT_FALSE(file.tensors[2].usable);
   EXPECT_EQ(file.tensors[2].view.data, nullptr);
-  EXPECT_EQ(file.tensors[2].bytes, 66u);
+  EXPECT_EQ(file.tensors[2].bytes, 292u);
   EXPECT_EQ(file.tensors[3].view.bytes(), 2u);
 }
 

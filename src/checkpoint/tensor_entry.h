@@ -14,8 +14,9 @@ namespace tulou::checkpoint {
 // file's own order. More than four extents are flattened to two: the first, and the product of the
 // others (a convolution over patches is such a matrix).
 //
-// A tensor whose type the program cannot compute with (I64, F8_E4M3, IQ2_XXS ...) is listed with
-// usable == false and view.data == nullptr; who needs it must refuse, naming stored_dtype.
+// A tensor whose type is no type of weights by itself (I64, F8_E4M3, Q8_K ...) is listed with
+// usable == false and view.data == nullptr; who needs it must refuse, naming stored_dtype, or know
+// what the bytes of Checkpoint::data() mean.
 //
 // view.data has no alignment in safetensors files: read it with unaligned loads or memcpy.
 struct TensorEntry {

@@ -86,11 +86,9 @@ Json config_json(const model::ModelConfig& config) {
   return json;
 }
 
-Json memory_json(const checkpoint::Checkpoint& checkpoint, const model::ModelConfig& config) {
-  uint64_t used = 0;
-  for (const checkpoint::TensorEntry& entry : checkpoint.tensors())
-    used += is_used(checkpoint, config, entry) ? entry.bytes : 0;
-  return {{"weights_bytes", used},
+Json memory_json(const checkpoint::Checkpoint& checkpoint, const model::ModelConfig& config,
+                 uint64_t weights_bytes) {
+  return {{"weights_bytes", weights_bytes},
           {"file_tensor_bytes", checkpoint.tensor_bytes()},
           {"cache_bytes_per_1000_tokens",
            {{"bf16", config.kv_bytes_per_token(nn::CacheType::kBF16) * 1000},
@@ -98,6 +96,14 @@ Json memory_json(const checkpoint::Checkpoint& checkpoint, const model::ModelCon
             {"f16", config.kv_bytes_per_token(nn::CacheType::kF16) * 1000},
             {"q8_0", config.kv_bytes_per_token(nn::CacheType::kQ8_0) * 1000}}},
           {"recurrent_state_bytes", config.recurrent_bytes()}};
+}
+
+// Which types become others in default precision.
+Json conversions_json(const model::Conversions& conversions) {
+  Json json = Json::array();
+  for (const model::Conversion& c : conversions)
+    json.push_back({{"from", c.from}, {"to", tensor::name(c.to)}, {"tensors", c.tensors}});
+  return json;
 }
 
 Json token_json(const text::Tokenizer& tokenizer, std::optional<int32_t> id) {
@@ -167,26 +173,24 @@ Json inspect_kernels(const std::string& isa) {
 Json inspect_model(const std::string& path, const std::string& isa) {
   const auto checkpoint = checkpoint::Checkpoint::open(path);
   const model::ModelConfig config = model::read_model_config(*checkpoint);
-  uint64_t parameters = 0;
-  for (const checkpoint::TensorEntry& entry : checkpoint->tensors())
-    if (is_used(*checkpoint, config, entry))
-      parameters += static_cast<uint64_t>(entry.view.shape.values());
+  const model::WeightPlan plan = model::plan_weights(*checkpoint, config, false);
   Json report = {
       {"path", path},
       {"format", checkpoint->format() == checkpoint::Format::kGguf ? "gguf" : "safetensors"},
       {"files", checkpoint->num_files()},
       {"family", config.model_type},
-      {"parameters", parameters},
+      {"parameters", plan.parameters},
       {"context", config.max_position_embeddings},
       {"layers", layers_json(config)},
       {"config", config_json(config)},
-      {"memory", memory_json(*checkpoint, config)},
+      {"memory", memory_json(*checkpoint, config, plan.bytes)},
       {"tokenizer", nullptr},
       {"chat_template", nullptr},
       {"sampling", nullptr},
       {"sampling_thinking", nullptr},
       {"kernels", inspect_kernels(isa)},
-      {"types", types_json(*checkpoint)}};
+      {"types", types_json(*checkpoint)},
+      {"conversions", conversions_json(plan.conversions)}};
   if (has_tokenizer(*checkpoint))
     report.update(text_json(completion::TextModel::open(path), config));
   if (checkpoint->format() == checkpoint::Format::kGguf)

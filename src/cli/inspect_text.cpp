@@ -125,6 +125,11 @@ std::string report_text(const Json& report) {
     types += (types.empty() ? "" : ", ") + sum["tensors"].dump() + " " + base::printable(type) +
              " (" + bytes_text(sum["bytes"]) + ")";
   text += line("types", types);
+  std::string conversions;
+  for (const Json& c : report["conversions"])
+    conversions += (conversions.empty() ? "" : ", ") + c["tensors"].dump() + " " +
+                   plain_text(c["from"]) + " to " + plain_text(c["to"]);
+  if (!conversions.empty()) text += line("converted on loading", conversions);
   if (report.contains("metadata")) {
     text += "\nmetadata\n";
     for (const auto& [key, value] : report["metadata"].items())

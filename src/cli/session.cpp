@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/number.h"
+#include "cli/output.h"
 
 namespace tulou::cli {
 
@@ -20,13 +21,20 @@ nn::CacheType choose_cache_type(const ModelSettings& settings, Precision precisi
   return precision == Precision::kExact ? nn::CacheType::kF32 : nn::CacheType::kBF16;
 }
 
-std::unique_ptr<const model::Model> load_model(const std::string& path, base::Progress& progress) {
+std::unique_ptr<const model::Model> load_model(const std::string& path, base::Progress& progress,
+                                               const model::LoadOptions& options) {
   const auto checkpoint = checkpoint::Checkpoint::open(path);
-  if (checkpoint->tensor_bytes() > base::available_memory())
-    throw base::Error("cli.model_does_not_fit", base::human_bytes(checkpoint->tensor_bytes()),
+  const model::ModelConfig config = model::read_model_config(*checkpoint);
+  const uint64_t bytes = model::plan_weights(*checkpoint, config, options.exact_weights).bytes;
+  if (bytes > base::available_memory())
+    throw base::Error("cli.model_does_not_fit", base::human_bytes(bytes),
                       base::human_bytes(base::available_memory()));
-  auto model = model::Model::load(*checkpoint, progress);
+  auto model = model::Model::load(*checkpoint, progress, options);
   checkpoint->check_unchanged();
+  for (const model::Conversion& c : model->weights().conversions)
+    message(c.from + " weights were converted to " + std::string(tensor::name(c.to)) +
+            " for computing: " + base::to_text(c.tensors) +
+            (c.tensors == 1 ? " tensor" : " tensors"));
   return model;
 }
 
@@ -48,7 +56,7 @@ Session::Session(const std::string& path, const ModelSettings& settings, Precisi
                                 : base::usable_processors()),
       precision_(settings.precision.value_or(fallback)),
       cache_type_(choose_cache_type(settings, precision_)),
-      model_(load_model(path, progress)) {}
+      model_(load_model(path, progress, {precision_ == Precision::kExact})) {}
 
 int64_t Session::longest_sequence() const {
   const int64_t longest = config().max_position_embeddings;

@@ -92,9 +92,10 @@ bool is_draft_layer(const ModelConfig& config, std::string_view name) {
 class Loader {
  public:
   Loader(const checkpoint::Checkpoint& checkpoint, const ModelConfig& config,
-         const base::ThreadPool::Lease& threads, base::Progress& progress)
+         const base::ThreadPool::Lease& threads, base::Progress& progress,
+         const LoadOptions& options)
       : config_(config),
-        reader_(checkpoint, threads, progress),
+        reader_(checkpoint, config.quantization, threads, progress, options),
         gguf_(checkpoint.format() == checkpoint::Format::kGguf),
         names_(gguf_ ? gguf_names(config.num_layers_of(Mixer::kLinearAttention) > 0)
                      : checkpoint_names()) {}
@@ -116,6 +117,7 @@ class Loader {
       const auto format = gguf_ ? checkpoint::Format::kGguf : checkpoint::Format::kSafetensors;
       return is_skipped_tensor(format, config_, name);
     });
+    weights.conversions = reader_.conversions();
     return weights;
   }
 
@@ -342,10 +344,11 @@ uint64_t Weights::bytes() const {
 }
 
 Weights load_weights(const checkpoint::Checkpoint& checkpoint, const ModelConfig& config,
-                     base::Progress& progress) {
+                     base::Progress& progress, const LoadOptions& options) {
   progress.begin("loading weights", checkpoint.tensor_bytes(), base::ProgressUnit::kBytes);
   base::ThreadPool pool(base::usable_processors());
-  Weights weights = Loader(checkpoint, config, base::ThreadPool::Lease(pool), progress).load();
+  const base::ThreadPool::Lease threads(pool);
+  Weights weights = Loader(checkpoint, config, threads, progress, options).load();
   progress.end();
   checkpoint.check_unchanged();
   checkpoint.drop_pages();

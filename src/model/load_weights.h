@@ -11,11 +11,17 @@
 
 namespace tulou::model {
 
+struct LoadOptions {
+  // Round no weight: types that kernels do not compute with become F32. Else they become the small
+  // type that they lose least in.
+  bool exact_weights = false;
+};
+
 // Checks and copies everything that the configuration calls for. A tensor that is missing, has
 // another shape, or that nothing knows is an Error naming file, tensor and offset. Tensors of parts
 // that this program does not run (`mtp.*`, vision) are skipped.
 Weights load_weights(const checkpoint::Checkpoint& checkpoint, const ModelConfig& config,
-                     base::Progress& progress);
+                     base::Progress& progress, const LoadOptions& options = {});
 
 // Whether the weights leave a tensor out: multi-token prediction, vision, a head that is tied
 // anyway.

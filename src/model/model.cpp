@@ -161,11 +161,11 @@ class Forward {
 }  // namespace
 
 std::unique_ptr<const Model> Model::load(const checkpoint::Checkpoint& checkpoint,
-                                         base::Progress& progress) {
+                                         base::Progress& progress, const LoadOptions& options) {
   std::unique_ptr<Model> model(new Model);
   model->config_ = read_config(checkpoint);
   model->rope_ = make_rope(model->config_.rope);
-  model->weights_ = load_weights(checkpoint, model->config_, progress);
+  model->weights_ = load_weights(checkpoint, model->config_, progress, options);
   return model;
 }
 

@@ -11,6 +11,7 @@
 #include "base/progress.h"
 #include "checkpoint/checkpoint.h"
 #include "model/batch.h"
+#include "model/load_weights.h"
 #include "model/model_config.h"
 #include "model/state_cache.h"
 #include "model/weights.h"
@@ -39,7 +40,8 @@ class Model {
  public:
   // Reads the configuration, checks every tensor, copies the weights into memory of its own.
   static std::unique_ptr<const Model> load(const checkpoint::Checkpoint& checkpoint,
-                                           base::Progress& progress);
+                                           base::Progress& progress,
+                                           const LoadOptions& options = {});
 
   const ModelConfig& config() const { return config_; }
   const Weights& weights() const { return weights_; }

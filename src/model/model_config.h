@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/attention/cache_type.h"
+#include "model/quantization_config.h"
 
 namespace tulou::model {
 
@@ -76,6 +77,8 @@ struct ModelConfig {
   int64_t moe_intermediate_size = 0;
   int64_t shared_expert_intermediate_size = 0;  // 0: no shared expert
   bool norm_topk_prob = true;
+
+  QuantizationConfig quantization;  // of checkpoint folders; GGUF tensors say it themselves
 
   std::vector<int32_t> eos_token_ids;  // from the config alone; may be empty
   bool is_embedding = false;           // a Qwen3-Embedding checkpoint: no head is needed

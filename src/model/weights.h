@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "model/conversions.h"
 #include "nn/attention.h"
 #include "nn/gated_delta_net.h"
 #include "nn/head.h"
@@ -27,8 +28,9 @@ struct Weights {
   nn::Linear embed_tokens;
   std::vector<LayerWeights> layers;
   nn::NormWeight norm;
-  nn::Linear lm_head;    // empty if tied or if there is none
-  bool has_head = true;  // an embedding model may have no head at all
+  nn::Linear lm_head;       // empty if tied or if there is none
+  bool has_head = true;     // an embedding model may have no head at all
+  Conversions conversions;  // of matrices that were stored otherwise than they are computed
 
   // A tied head is the embedding itself, not a copy.
   nn::Head head() const { return nn::Head(lm_head.empty() ? embed_tokens : lm_head); }

@@ -25,8 +25,21 @@ enum class DType : uint8_t {
   kQ6_K,
   kIQ4_NL,
   kIQ4_XS,
+  kIQ1_S,
+  kIQ1_M,
+  kIQ2_XXS,
+  kIQ2_XS,
+  kIQ2_S,
+  kIQ3_XXS,
+  kIQ3_S,
+  kTQ1_0,
+  kTQ2_0,
+  kMXFP4,
+  kNVFP4,
+  kQ1_0,
+  kQ2_0,
 };
-inline constexpr int kNumDTypes = 15;
+inline constexpr int kNumDTypes = 28;
 
 struct DTypeInfo {
   std::string_view name;  // as written by ggml: "F32", "Q4_K"

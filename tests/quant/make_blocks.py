@@ -34,7 +34,22 @@ TYPES = [
     "Q6_K",
     "IQ4_NL",
     "IQ4_XS",
+    "IQ1_S",
+    "IQ1_M",
+    "IQ2_XXS",
+    "IQ2_XS",
+    "IQ2_S",
+    "IQ3_XXS",
+    "IQ3_S",
+    "TQ1_0",
+    "TQ2_0",
+    "MXFP4",
+    "NVFP4",
+    "Q1_0",
+    "Q2_0",
 ]
+# Types that the package cannot decode: values and bytes of a block. They are decoded below.
+OWN_SIZES = {"Q1_0": (128, 18), "Q2_0": (64, 18)}
 # Where the fp16 scales of a block lie.
 SCALES = {
     "Q4_0": [0],
@@ -49,6 +64,16 @@ SCALES = {
     "Q6_K": [208],
     "IQ4_NL": [0],
     "IQ4_XS": [0],
+    "IQ1_S": [0],
+    "IQ2_XXS": [0],
+    "IQ2_XS": [0],
+    "IQ2_S": [0],
+    "IQ3_XXS": [0],
+    "IQ3_S": [0],
+    "TQ1_0": [52],
+    "TQ2_0": [64],
+    "Q1_0": [0],
+    "Q2_0": [0],
 }
 EXTREME = [
     0x0000,
@@ -78,8 +103,19 @@ def splitmix64(count: int, seed: int) -> np.ndarray:
         return z ^ (z >> np.uint64(31))
 
 
+def decode_own(blocks: np.ndarray, name: str) -> np.ndarray:
+    """Q1_0: a bit is +d or -d; Q2_0: two bits are -d, 0, d, 2 d. An fp16 d, then the bits."""
+    d = blocks[:, :2].copy().view("<f2").astype(np.float32)
+    bits = np.unpackbits(blocks[:, 2:], axis=1, bitorder="little").astype(np.float32)
+    if name == "Q1_0":
+        return d * (2 * bits - 1)
+    return d * (bits[:, 0::2] + 2 * bits[:, 1::2] - 1)
+
+
 def decode(blocks: np.ndarray, name: str) -> np.ndarray:
     with np.errstate(all="ignore"):
+        if name in OWN_SIZES:
+            return np.ascontiguousarray(decode_own(blocks, name), dtype=np.float32)
         values = gguf.dequantize(blocks, gguf.GGMLQuantizationType[name])
     return np.ascontiguousarray(values, dtype=np.float32)
 
@@ -88,8 +124,11 @@ def main(out: pathlib.Path) -> None:
     rng = np.random.default_rng(20)
     content = b""
     for number, name in enumerate(TYPES):
-        block_values, block_bytes = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[name]]
-        num_blocks = 256 if block_values == 1 else 48 if block_values == 32 else 12
+        if name in OWN_SIZES:
+            block_values, block_bytes = OWN_SIZES[name]
+        else:
+            block_values, block_bytes = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[name]]
+        num_blocks = 256 if block_values == 1 else 48 if block_values <= 64 else 12
         blocks = rng.integers(0, 256, (num_blocks, block_bytes), dtype=np.uint8)
         for place in SCALES.get(name, []):
             ordinary = (rng.standard_normal(num_blocks) * 0.02).astype("<f2")

@@ -26,7 +26,19 @@ std::vector<size_t> scale_offsets(DType dtype) {
     case DType::kQ8_0:
     case DType::kIQ4_NL:
     case DType::kIQ4_XS:
+    case DType::kIQ1_S:
+    case DType::kIQ2_XXS:
+    case DType::kIQ2_XS:
+    case DType::kIQ2_S:
+    case DType::kIQ3_XXS:
+    case DType::kIQ3_S:
+    case DType::kQ1_0:
+    case DType::kQ2_0:
       return {0};
+    case DType::kTQ1_0:
+      return {52};
+    case DType::kTQ2_0:
+      return {64};
     case DType::kQ4_1:
     case DType::kQ5_1:
     case DType::kQ4_K:
@@ -67,6 +79,9 @@ Fenced<std::byte> stored_weights(Random& random, DType dtype, int64_t n, int64_t
         const uint16_t half = tensor::float_to_fp16(random.uniform(-0.05, 0.05));
         std::memcpy(bytes.data() + b + static_cast<int64_t>(offset), &half, 2);
       }
+      // The other ways to write a scale: 2^-8, and 0x2... in the highest nibbles of four words.
+      if (dtype == DType::kMXFP4) bytes[b] = std::byte{120};
+      if (dtype == DType::kIQ1_M) bytes[b + 55] = (bytes[b + 55] & std::byte{15}) | std::byte{0x20};
     }
   }
   return bytes;

@@ -3,12 +3,14 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "kernels/quant/dequantize_grids.h"
 #include "tensor/block_formats.h"
 
 namespace tulou::kernels {
 namespace {
 
 using namespace tensor;
+using kernels::decode;  // of the blocks in dequantize_grids.h
 
 // Products are written in the order in which they are rounded; the build forbids contraction.
 
@@ -184,6 +186,32 @@ void dequantize_row(DType dtype, const void* row, float* out, int64_t width) {
       return decode_blocks<BlockIQ4_NL>(row, out, width);
     case DType::kIQ4_XS:
       return decode_blocks<BlockIQ4_XS>(row, out, width);
+    case DType::kIQ1_S:
+      return decode_blocks<BlockIQ1_S>(row, out, width);
+    case DType::kIQ1_M:
+      return decode_blocks<BlockIQ1_M>(row, out, width);
+    case DType::kIQ2_XXS:
+      return decode_blocks<BlockIQ2_XXS>(row, out, width);
+    case DType::kIQ2_XS:
+      return decode_blocks<BlockIQ2_XS>(row, out, width);
+    case DType::kIQ2_S:
+      return decode_blocks<BlockIQ2_S>(row, out, width);
+    case DType::kIQ3_XXS:
+      return decode_blocks<BlockIQ3_XXS>(row, out, width);
+    case DType::kIQ3_S:
+      return decode_blocks<BlockIQ3_S>(row, out, width);
+    case DType::kTQ1_0:
+      return decode_blocks<BlockTQ1_0>(row, out, width);
+    case DType::kTQ2_0:
+      return decode_blocks<BlockTQ2_0>(row, out, width);
+    case DType::kMXFP4:
+      return decode_blocks<BlockMXFP4>(row, out, width);
+    case DType::kNVFP4:
+      return decode_blocks<BlockNVFP4>(row, out, width);
+    case DType::kQ1_0:
+      return decode_blocks<BlockQ1_0>(row, out, width);
+    case DType::kQ2_0:
+      return decode_blocks<BlockQ2_0>(row, out, width);
   }
   ASSERT(false);
 }

@@ -52,6 +52,7 @@ ModelConfig parse_config(const base::Json& json, const std::string& source) {
     if (family->model_type != without_text(declared)) continue;
     config.model_type = family->model_type;
     family->read_json(JsonConfig(text, whole), config);
+    config.quantization = parse_quantization(whole, text);
     config.validate(source);
     return config;
   }
