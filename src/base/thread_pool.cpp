@@ -42,7 +42,7 @@ void flush_denormals() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(size_t num_threads) {
+ThreadPool::ThreadPool(size_t num_threads) : ranges_(num_threads) {
   ASSERT(num_threads >= 1);
   flush_denormals();
   for (size_t worker = 1; worker < num_threads; ++worker)
@@ -65,9 +65,12 @@ ThreadPool::Lease::Lease(ThreadPool& pool) : pool_(pool) {
 }
 ThreadPool::Lease::~Lease() { pool_.lease_.unlock(); }
 
-void ThreadPool::claim(const Job& job, size_t count, size_t worker) {
-  for (size_t index = next_.fetch_add(1); index < count; index = next_.fetch_add(1))
-    job(index, worker);
+void ThreadPool::claim(const Job& job, size_t worker) {
+  for (size_t i = 0; i < ranges_.size(); ++i) {
+    Range& range = ranges_[(worker + i) % ranges_.size()];
+    for (size_t index = range.next.fetch_add(1); index < range.end; index = range.next.fetch_add(1))
+      job(index, worker);
+  }
 }
 
 void ThreadPool::run(size_t count, const Job& job) {
@@ -76,15 +79,17 @@ void ThreadPool::run(size_t count, const Job& job) {
     return;
   }
   job_ = &job;
-  count_ = count;
-  next_ = 0;
+  for (size_t i = 0; i < ranges_.size(); ++i) {
+    ranges_[i].next = count * i / ranges_.size();
+    ranges_[i].end = count * (i + 1) / ranges_.size();
+  }
   active_ = workers_.size();
   {
     const std::lock_guard lock(mutex_);  // no worker may miss the change between test and sleep
     generation_.fetch_add(1);
   }
   wake_.notify_all();
-  claim(job, count, 0);
+  claim(job, 0);
   for (int spins = 0; active_.load() != 0; ++spins) {
     if (spins < kSpins) {
       relax();
@@ -105,7 +110,7 @@ void ThreadPool::work(size_t worker) {
     }
     seen = generation_.load();
     if (stop_) return;
-    claim(*job_, count_, worker);
+    claim(*job_, worker);
     active_.fetch_sub(1);
   }
 }

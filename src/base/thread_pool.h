@@ -11,8 +11,9 @@
 
 namespace tulou::base {
 
-// The caller is worker 0, so a pool of n threads starts n - 1. Work is claimed dynamically: the
-// result of a job must not depend on which thread ran which index.
+// The caller is worker 0, so a pool of n threads starts n - 1. Each worker has a range of indices
+// of its own, so that it goes through neighbours one after the other; who is done takes from the
+// ranges of others. The result of a job must not depend on which thread ran which index.
 class ThreadPool {
  public:
   // Called with an index in [0, count) and the worker's number in [0, num_threads()).
@@ -44,17 +45,22 @@ class ThreadPool {
  private:
   void run(size_t count, const Job& job);
   void work(size_t worker);
-  void claim(const Job& job, size_t count, size_t worker);
+  void claim(const Job& job, size_t worker);
+
+  // Indices that belong to one worker, on a cache line of their own.
+  struct alignas(64) Range {
+    std::atomic<size_t> next{0};
+    size_t end = 0;
+  };
 
   std::vector<std::thread> workers_;
+  std::vector<Range> ranges_;  // one for each thread; written before generation_ changes
   std::mutex lease_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::atomic<size_t> generation_{0};  // one more for each parallel_for
-  std::atomic<size_t> next_{0};        // next index to claim
   std::atomic<size_t> active_{0};      // workers that have not finished this generation
   const Job* job_ = nullptr;           // written before generation_ changes
-  size_t count_ = 0;
   std::atomic<bool> stop_{false};
 };
 

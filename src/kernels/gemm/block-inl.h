@@ -1,10 +1,6 @@
 // A block of a panel as numbers, for all 16 rows at once: in plain loops over the rows, which the
 // compiler turns into the level's vectors. Included once a level.
 
-// Panels that are read once are asked for this far ahead: what a core's own prefetcher does not do
-// while it computes. Measured on Zen 3 and, in prototypes, on Sapphire Rapids and Ice Lake.
-constexpr size_t kPrefetchBytes = 1024;
-
 // The address may lie behind the panels, which does no harm.
 TULOU_INLINE void prefetch_line(const std::byte* from, size_t offset) {
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(from) + offset));

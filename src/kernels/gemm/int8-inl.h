@@ -252,9 +252,6 @@ TULOU_INLINE void int8_tile(const Source& source, int64_t begin, int64_t end,
     for (int r = 0; r < kR; ++r) store(sum(m, r), acc[m][r]);
 }
 
-// Blocks of a panel that are read before the next stream has its turn.
-constexpr int64_t kStreamBlocks = 8;
-
 // kM rows of x from row m on, straight from the panels: all panels of the call side by side.
 template <int kM, tensor::DType kType>
 TULOU_INLINE void int8_direct(const GemmArgs& a, int64_t m) {

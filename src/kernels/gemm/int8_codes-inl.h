@@ -62,6 +62,8 @@ TULOU_INLINE VI load_s8(const std::byte* p) {
 }
 #endif
 constexpr int64_t kVectorBytes = 4 * kLanes;
+// Blocks of a panel that are read before the next stream has its turn.
+constexpr int64_t kStreamBlocks = 8;
 
 // What is known of a type's codes. A weight is (code - kOffset) * scale + min.
 template <tensor::DType kType>
@@ -92,10 +94,11 @@ struct PackedPanels {
     return {group_of(kType, source.panel[p], block), block % group_blocks(kType)};
   }
 
-  // Asks for as many bytes as a block has, kPrefetchBytes ahead of it.
+  // Asks for the block that is kStreamBlocks after this one: what the stream reads at its next
+  // turn.
   TULOU_INLINE void prefetch(const PackedPanels& source, int p, int64_t block) {
     constexpr size_t kBytes = kLayout.group_bytes / static_cast<size_t>(group_blocks(kType));
-    const size_t ahead = static_cast<size_t>(block) * kBytes + kPrefetchBytes;
+    const size_t ahead = static_cast<size_t>(block + kStreamBlocks) * kBytes;
     for (size_t i = 0; i < kBytes; i += 64) prefetch_line(source.panel[p], ahead + i);
   }
 
