@@ -1,0 +1,27 @@
+// From a checkpoint's tensors to those of a GGUF file: names, order and layouts as llama.cpp's
+// converter writes them, which its graphs rely on.
+#pragma once
+
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "model/model_config.h"
+#include "quantize/source_tensor.h"
+
+namespace tulou::quantize {
+
+// The tensors of a checkpoint folder; entries point into `checkpoint`. Its blocks for multi-token
+// prediction become layers behind the last. What belongs to other parts (vision) is left out.
+//
+// What changes: norms of families whose norms are zero-centred get 1 added; A_log becomes
+// -exp(A_log); the convolution's [C, 1, K] becomes [C, K]; value heads of Qwen3.5 run over the key
+// heads fastest; Qwen3-Next's fused projection is taken apart; rows of Llama's q and k stand in
+// pairs; experts are stacked. Error checkpoint.missing_tensor, model.tensor_shape,
+// model.extra_tensor, checkpoint.dtype_unsupported.
+std::vector<SourceTensor> convert_tensors(const checkpoint::Checkpoint& checkpoint,
+                                          const model::ModelConfig& config);
+
+// The blocks for multi-token prediction that a checkpoint folder has.
+int64_t num_draft_layers(const checkpoint::Checkpoint& checkpoint);
+
+}  // namespace tulou::quantize
