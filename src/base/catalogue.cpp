@@ -275,8 +275,6 @@ const std::vector<CatalogueEntry>& catalogue() {
       {"cli.text_too_short", kInvalidInput, "{0}: {1} tokens are too few for windows of {2}",
        "use a longer text, or a smaller --context"},
       // quantize
-      {"quantize.unknown_type", kInvalidInput, "\"{0}\" is no type of file that can be made",
-       "there are: {1}"},
       {"quantize.no_gguf_form", kUnsupported, "{0}: the family {1} has no GGUF form here",
        "use the checkpoint as it is"},
       {"quantize.output_is_input", kInvalidInput, "{0}: is the same file as {1}, which is read",

@@ -49,5 +49,6 @@ std::unique_ptr<Command> make_generate();
 std::unique_ptr<Command> make_embed();
 std::unique_ptr<Command> make_perplexity();
 std::unique_ptr<Command> make_bench();
+std::unique_ptr<Command> make_quantize();
 
 }  // namespace tulou::cli

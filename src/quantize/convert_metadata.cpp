@@ -184,13 +184,18 @@ void write_vocabulary(GgufWriter& writer, const Vocabulary* vocabulary,
   writer.set("tokenizer.ggml.tokens", tokens);
   writer.set("tokenizer.ggml.token_type", types);
   writer.set("tokenizer.ggml.merges", vocabulary->merges);
-  const auto id = [&](const char* key, const std::optional<uint32_t>& token) {
+  const std::string source = checkpoint.path() + "/config.json";
+  const JsonObject whole(checkpoint.config(), source);
+  // What the tokenizer does not name, config.json may.
+  const auto id = [&](const char* key, std::optional<uint32_t> token, const char* config_key) {
+    const Json& named = whole.get(config_key);
+    if (!token && named.is_number_unsigned()) token = named.get<uint32_t>();
     if (token && *token < size) writer.set(key, *token);
   };
-  id("tokenizer.ggml.bos_token_id", vocabulary->bos);
-  id("tokenizer.ggml.eos_token_id", vocabulary->eos);
-  id("tokenizer.ggml.eot_token_id", vocabulary->eot);
-  id("tokenizer.ggml.padding_token_id", vocabulary->pad);
+  id("tokenizer.ggml.bos_token_id", vocabulary->bos, "bos_token_id");
+  id("tokenizer.ggml.eos_token_id", vocabulary->eos, "eos_token_id");
+  id("tokenizer.ggml.eot_token_id", vocabulary->eot, "eot_token_id");
+  id("tokenizer.ggml.padding_token_id", vocabulary->pad, "pad_token_id");
   writer.set("tokenizer.ggml.add_bos_token", vocabulary->add_bos);
   writer.set("tokenizer.ggml.add_eos_token", vocabulary->add_eos);
   if (!vocabulary->chat_template.empty())
