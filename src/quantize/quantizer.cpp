@@ -26,8 +26,8 @@ using checkpoint::GgufWriter;
 using tensor::DType;
 
 constexpr uint32_t kQuantizationVersion = 2;  // GGML_QNT_VERSION
-constexpr uint64_t kChunkBytes = 8u << 20;    // encoded before they are written
-constexpr uint64_t kDropEvery = 64u << 20;    // bytes read before pages are given back
+constexpr uint64_t kChunkBytes = 4u << 20;    // encoded before they are written
+constexpr uint64_t kDropEvery = 16u << 20;    // bytes read before pages are given back
 constexpr int64_t kValuesPerJob = 64 * 1024;
 
 // The tensors of a GGUF file as they are.

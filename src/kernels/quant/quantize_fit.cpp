@@ -84,23 +84,18 @@ Sums sums(const Group& group, const Levels& levels, float inverse, const float* 
 template <bool kTable>
 float search_scale(const Group& group, const Levels& levels) {
   alignas(16) float wx[kMaxGroup];
-  float largest = 0;
+  float farthest = 0;  // from 0, with its sign
   for (size_t i = 0; i < group.size; ++i) {
     wx[i] = group.w[i] * group.x[i];
-    largest = std::max(largest, std::fabs(group.x[i]));
+    if (std::fabs(group.x[i]) > std::fabs(farthest)) farthest = group.x[i];
   }
-  if (largest < kSmallest) return 0;
+  if (std::fabs(farthest) < kSmallest) return 0;
   Sums best;
-  for (const float sign : {1.0f, -1.0f}) {
-    for (const float end : {levels.low, levels.high}) {
-      // The same scale again with the other sign, unless the levels are lopsided.
-      const float anchor = sign * end / largest;
-      for (int i = levels.first; i <= levels.last; ++i) {
-        const float factor = 1 + static_cast<float>(i) * levels.step;
-        const Sums candidate = sums<kTable>(group, levels, anchor * factor, wx);
-        if (candidate.gain() > best.gain()) best = candidate;
-      }
-      if (!kTable) break;  // low and high differ by one step of the search or less
+  for (const float end : {levels.low, levels.high}) {
+    for (int i = levels.first; i <= levels.last; ++i) {
+      const float inverse = end / farthest * (1 + static_cast<float>(i) * levels.step);
+      const Sums candidate = sums<kTable>(group, levels, inverse, wx);
+      if (candidate.gain() > best.gain()) best = candidate;
     }
   }
   // The best scale for these levels, the nearest levels for that scale, and so on: never worse.

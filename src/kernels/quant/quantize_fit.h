@@ -24,8 +24,8 @@ struct Group {
 struct Levels {
   float low = 0, high = 0;
   bool table = false;
-  // Candidate scales: the farthest value is put at `low` or `high` times 1 + i * step, for i from
-  // first to last.
+  // Candidate scales: the value farthest from 0 is put at `low` or at `high`, times 1 + i * step
+  // for i from first to last.
   float step = 0;
   int first = 0, last = 0;
 };
