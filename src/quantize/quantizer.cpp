@@ -74,12 +74,10 @@ bool encode_row(const Job& job, int64_t row, std::vector<float>& memory, std::by
   }
   memory.resize(2 * width);
   job.tensor.read_row(row, memory.data(), memory.data() + width);
-  float largest = 0;
-  for (size_t i = 0; i < width; ++i) {
-    const float magnitude = std::fabs(memory[i]);
-    largest = magnitude <= largest ? largest : magnitude;  // a NaN stays
-  }
-  if (!(largest <= kernels::largest_magnitude(job.dtype))) return false;
+  const float limit = kernels::largest_magnitude(job.dtype);
+  bool good = true;
+  for (size_t i = 0; i < width; ++i) good &= std::fabs(memory[i]) <= limit;  // false for a NaN
+  if (!good) return false;
   const float* weights = job.importance == nullptr
                              ? nullptr
                              : job.importance->find(job.tensor.name, row / job.rows_per_matrix);
