@@ -27,9 +27,7 @@ class Converter {
   Converter(const checkpoint::Checkpoint& checkpoint, const model::ModelConfig& config)
       : checkpoint_(checkpoint),
         config_(config),
-        is_hybrid_(config.num_layers_of(Mixer::kLinearAttention) > 0),
-        tiles_value_heads_(config.model_type.starts_with("qwen3_5") &&
-                           config.linear_num_key_heads != config.linear_num_value_heads) {}
+        is_hybrid_(config.num_layers_of(Mixer::kLinearAttention) > 0) {}
 
   std::vector<SourceTensor> run() {
     find_prefix();
@@ -143,19 +141,8 @@ class Converter {
     return rows;
   }
 
-  // `before` places as they are, then value heads of `width` places: from grouped by key head to
-  // the key heads running fastest. Empty where nothing moves.
   std::vector<int64_t> tiled(int64_t before, int64_t width) const {
-    if (!tiles_value_heads_) return {};
-    const int64_t keys = config_.linear_num_key_heads;
-    const int64_t ratio = config_.linear_num_value_heads / keys;
-    std::vector<int64_t> places;
-    for (int64_t i = 0; i < before; ++i) places.push_back(i);
-    for (int64_t head = 0; head < config_.linear_num_value_heads; ++head) {
-      const int64_t stored = head % keys * ratio + head / keys;
-      for (int64_t i = 0; i < width; ++i) places.push_back(before + stored * width + i);
-    }
-    return places;
+    return tiled_value_heads(config_, before, width);
   }
 
   void delta_net(const std::string& from) {
@@ -291,7 +278,7 @@ class Converter {
 
   const checkpoint::Checkpoint& checkpoint_;
   const model::ModelConfig& config_;
-  bool is_hybrid_, tiles_value_heads_;
+  bool is_hybrid_;
   std::string prefix_, block_;
   std::set<std::string, std::less<>> used_;
   std::vector<SourceTensor> tensors_;
@@ -302,6 +289,20 @@ class Converter {
 std::vector<SourceTensor> convert_tensors(const checkpoint::Checkpoint& checkpoint,
                                           const model::ModelConfig& config) {
   return Converter(checkpoint, config).run();
+}
+
+std::vector<int64_t> tiled_value_heads(const model::ModelConfig& config, int64_t before,
+                                       int64_t width) {
+  const int64_t keys = config.linear_num_key_heads, heads = config.linear_num_value_heads;
+  if (!config.model_type.starts_with("qwen3_5") || config.linear_v_heads_tiled || keys == heads)
+    return {};
+  std::vector<int64_t> places;
+  for (int64_t i = 0; i < before; ++i) places.push_back(i);
+  for (int64_t head = 0; head < heads; ++head) {
+    const int64_t stored = head % keys * (heads / keys) + head / keys;
+    for (int64_t i = 0; i < width; ++i) places.push_back(before + stored * width + i);
+  }
+  return places;
 }
 
 int64_t num_draft_layers(const checkpoint::Checkpoint& checkpoint) {

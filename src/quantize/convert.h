@@ -21,6 +21,12 @@ namespace tulou::quantize {
 std::vector<SourceTensor> convert_tensors(const checkpoint::Checkpoint& checkpoint,
                                           const model::ModelConfig& config);
 
+// Where values come from whose first `before` places stay and whose others are value heads of
+// `width` places: GGUF files of Qwen3.5 have the key heads running fastest. Empty where nothing
+// moves, also for a model that was read from such a file.
+std::vector<int64_t> tiled_value_heads(const model::ModelConfig& config, int64_t before,
+                                       int64_t width);
+
 // The blocks for multi-token prediction that a checkpoint folder has.
 int64_t num_draft_layers(const checkpoint::Checkpoint& checkpoint);
 

@@ -12,6 +12,7 @@
 #include "checkpoint/test_files.h"
 #include "model/families/family.h"
 #include "quantize/convert_metadata.h"
+#include "quantize/source_tensor.h"
 
 namespace tulou::quantize {
 namespace {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <numeric>
+#include <utility>
 
 #include "base/number.h"
 
@@ -152,8 +153,8 @@ std::vector<DType> choose_types(const FileType& type, const ModelFacts& facts, b
                                 std::span<const SourceTensor> tensors) {
   std::vector<size_t> order(tensors.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return block_of(tensors[a].name) < block_of(tensors[b].name);
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return std::pair(block_of(tensors[a].name), a) < std::pair(block_of(tensors[b].name), b);
   });
   Chooser chooser(type, facts, has_importance, tensors);
   std::vector<DType> types(tensors.size());

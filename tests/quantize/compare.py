@@ -265,6 +265,63 @@ def test_bad_files(p, w):
     check(not os.path.exists(out), "a file is there after an error")
 
 
+def read_importance(path):
+    """-> the sums and counts of each matrix by the name of its tensor."""
+    tensors = {t.name: np.array(t.data) for t in gguf.GGUFReader(path).tensors}
+    names = [n.removesuffix(".counts") for n in tensors if n.endswith(".counts")]
+    return {n: (tensors[n + ".in_sum2"], tensors[n + ".counts"]) for n in names}
+
+
+def test_imatrix(p, w):
+    """The sums of the first layer against numpy's; the matrix where it belongs and where not."""
+    text = "The quick brown fox jumps over the lazy dog. " * 12
+    path = fixtures.write(os.path.join(w.work, "text.txt"), text)
+    out = os.path.join(w.work, "imatrix.gguf")
+    report = p.json("imatrix", w.model, path, "--out", out, "--context", "64", "--json")
+    ids = [int(i) for i in p.call("tokenize", w.model, path)[0].split()]
+    check(report["tokens"] == len(ids) and report["chunks"] == -(-len(ids) // 64), f"{report}")
+    config, tensors = make_gguf.read_checkpoint(w.model)
+    x = tensors["model.embed_tokens.weight"][ids].astype(np.float64)
+    x /= np.sqrt((x * x).mean(axis=1, keepdims=True) + config["rms_norm_eps"])
+    x *= tensors["model.layers.0.input_layernorm.weight"]
+    found = read_importance(out)
+    sums, counts = found["blk.0.attn_q.weight"]
+    check(counts.ravel().tolist() == [len(ids)], f"counts {counts}")
+    check(np.allclose(sums.ravel(), (x * x).sum(axis=0), rtol=1e-4), "other sums of squares")
+    check(len(found) == 7 * config["num_hidden_layers"], f"{len(found)} tensors")
+    p.fails(1, "imatrix", w.model, path, "--out", out, says=["--force"])
+    p.fails(1, "imatrix", w.model, path, "--out", path, "--force", says=["same file"])
+    small = os.path.join(w.work, "weighted.gguf")
+    made = p.json("quantize", w.model, small, "--type", "Q4_0", "--imatrix", out, "--json")
+    check(made["with_importance"] == len(found), f"with importance: {made}")
+    p.fails(1, "quantize", small, out, "--type", "Q4_0", "--imatrix", out, "--force",
+            says=["same file"])
+    for other in ("qwen3_5_tied_r1", "llama_tied"):
+        p.fails(1, "quantize", os.path.join(fixtures.GOLDEN, other, "model"), small, "--type",
+                "Q4_0", "--force", "--imatrix", out, says=["another model"])
+
+
+def test_imatrix_of_experts(p, w):
+    """Each expert has its own sums; a folder and its GGUF give the same matrix."""
+    path = fixtures.write(os.path.join(w.work, "short.txt"), "abc def " * 8)
+    for case in ("qwen3_moe", "qwen3_5_moe", "qwen3_5_untied_r2"):
+        folder = fixtures.make_model(os.path.join(w.work, case), case)
+        file = os.path.join(w.work, case + ".gguf")
+        p.call("quantize", folder, file, "--type", "F32", "--force")
+        matrices = []
+        for model in (folder, file):
+            out = os.path.join(w.work, "m.gguf")
+            p.call("imatrix", model, path, "--out", out, "--force", "--precision", "exact")
+            matrices.append(read_importance(out))
+        check(set(matrices[0]) == set(matrices[1]), f"{case}: other tensors")
+        for name, (sums, counts) in matrices[0].items():
+            check(np.array_equal(counts, matrices[1][name][1]), f"{case}: counts of {name}")
+            check(np.allclose(sums, matrices[1][name][0], rtol=1e-3, atol=1e-4),
+                  f"{case}: sums of {name}")
+        for kind in ("Q4_0", "Q4_K_M"):
+            p.call("quantize", folder, file, "--type", kind, "--force", "--imatrix", out)
+
+
 class World:
     """What the tests share: a work folder, a model with a tokenizer."""
 

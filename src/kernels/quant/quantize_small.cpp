@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/quant/dequantize.h"
 #include "kernels/quant/quantize_blocks.h"
 #include "kernels/quant/quantize_fit.h"
 
@@ -70,6 +71,28 @@ void reference_affine(const float* x, Block& block) {
     set_code(block, i, std::min(max, static_cast<int>((x[i] - low) * inverse + 0.5f)));
 }
 
+// The weighted error of a block once it is decoded.
+template <typename Block>
+double error_of(const Block& block, const float* x, const float* w) {
+  std::array<float, kSize> decoded;
+  dequantize_row(Block::kType, &block, decoded.data(), kSize);
+  double error = 0;
+  for (size_t i = 0; i < kSize; ++i) {
+    const double difference = double{x[i]} - double{decoded[i]};
+    error += double{w[i]} * difference * difference;
+  }
+  return error;
+}
+
+// The reference encoder's block where the search has nothing better: it hits values exactly that
+// lie on its grid already.
+template <typename Block>
+void keep_better(const float* x, const float* w, Block& block) {
+  Block reference = {};
+  encode_reference(x, reference);
+  if (error_of(reference, x, w) < error_of(block, x, w)) block = reference;
+}
+
 template <int half, typename Block>
 void search_symmetric(const float* x, const float* w, const fit::Levels& levels, Block& block) {
   const fit::Group group = {x, w, kSize};
@@ -78,6 +101,7 @@ void search_symmetric(const float* x, const float* w, const fit::Levels& levels,
   assign(group, levels, scale, l);
   block.d = to_fp16(scale);
   for (size_t i = 0; i < kSize; ++i) set_code(block, i, static_cast<int>(l[i]) + half);
+  keep_better(x, w, block);
 }
 
 template <int max, typename Block>
@@ -90,6 +114,7 @@ void search_affine(const float* x, const float* w, Block& block) {
   block.d = to_fp16(affine.scale);
   block.m = to_fp16(-affine.minimum);
   for (size_t i = 0; i < kSize; ++i) set_code(block, i, static_cast<int>(q[i]));
+  keep_better(x, w, block);
 }
 
 }  // namespace
