@@ -25,6 +25,12 @@ float farthest(const float* x) {
   return value;
 }
 
+// 0 where there is none: the scale is 0 in fp16 then, whatever the codes.
+float inverse_of(float scale) {
+  const float inverse = 1 / scale;
+  return std::isfinite(inverse) ? inverse : 0;
+}
+
 // Code i of a block of 4 bits, or the low part of 5.
 void set_nibble(std::array<uint8_t, 16>& qs, size_t i, int code) {
   const int shifted = i < 16 ? code & 15 : (code & 15) << 4;
@@ -51,7 +57,7 @@ void set_code(BlockQ5_1& block, size_t i, int code) {
 template <int half, typename Block>
 void reference_symmetric(const float* x, Block& block) {
   const float scale = farthest(x) / static_cast<float>(-half);
-  const float inverse = scale != 0 ? 1 / scale : 0;
+  const float inverse = inverse_of(scale);
   block.d = to_fp16(scale);
   for (size_t i = 0; i < kSize; ++i) {
     const auto code = static_cast<int>(x[i] * inverse + (static_cast<float>(half) + 0.5f));
@@ -64,7 +70,7 @@ template <int max, typename Block>
 void reference_affine(const float* x, Block& block) {
   const float low = *std::min_element(x, x + kSize), high = *std::max_element(x, x + kSize);
   const float scale = (high - low) / static_cast<float>(max);
-  const float inverse = scale != 0 ? 1 / scale : 0;
+  const float inverse = inverse_of(scale);
   block.d = to_fp16(scale);
   block.m = to_fp16(low);
   for (size_t i = 0; i < kSize; ++i)
@@ -126,7 +132,7 @@ void encode_reference(const float* x, BlockQ5_1& block) { reference_affine<31>(x
 
 void encode_reference(const float* x, BlockQ8_0& block) {
   const float scale = std::fabs(farthest(x)) / 127;
-  const float inverse = scale != 0 ? 1 / scale : 0;
+  const float inverse = inverse_of(scale);
   block.d = to_fp16(scale);
   for (size_t i = 0; i < kSize; ++i)
     block.qs[i] = static_cast<int8_t>(std::round(x[i] * inverse));  // halves away from zero
