@@ -33,15 +33,26 @@ class Keys {
   std::string architecture_;
 };
 
+// How many frequencies follow time, height, width and nothing; Qwen3.5's graph always asks for it.
+std::vector<int32_t> rope_sections(const ModelConfig& config) {
+  std::vector<int32_t> sections;
+  for (const int64_t size : config.rope.mrope_section)
+    sections.push_back(static_cast<int32_t>(size));
+  sections.push_back(0);
+  const bool is_given = sections[0] + sections[1] + sections[2] > 0;
+  if (is_given) return sections;
+  if (!config.model_type.starts_with("qwen3_5")) return {};
+  const auto frequencies = static_cast<int32_t>(config.rope.rotary_dim / 2);
+  if (frequencies == 32) return {11, 11, 10, 0};  // what its configurations leave out
+  return {frequencies, 0, 0, 0};
+}
+
 void write_rope(Keys& keys, const ModelConfig& config, bool writes_dimensions) {
   const model::RopeConfig& rope = config.rope;
   keys.set("rope.freq_base", f32(rope.rope_theta));
   if (writes_dimensions) keys.number("rope.dimension_count", rope.rotary_dim);
-  const auto& sections = rope.mrope_section;
-  if (sections[0] + sections[1] + sections[2] > 0)
-    keys.set("rope.dimension_sections", std::vector<int32_t>{static_cast<int32_t>(sections[0]),
-                                                             static_cast<int32_t>(sections[1]),
-                                                             static_cast<int32_t>(sections[2]), 0});
+  if (const std::vector<int32_t> sections = rope_sections(config); !sections.empty())
+    keys.set("rope.dimension_sections", sections);
   if (!rope.yarn) return;
   keys.set("rope.scaling.type", "yarn");
   keys.set("rope.scaling.factor", f32(rope.yarn->factor));

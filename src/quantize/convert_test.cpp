@@ -160,6 +160,26 @@ TEST(Convert, CheckpointsThatDoNotFit) {
   failure("checkpoint.missing_tensor", [](auto& config) { config.attention_bias = true; });
 }
 
+// llama.cpp does not load a Qwen3.5 without the key.
+TEST(ConvertMetadata, Qwen35AlwaysHasRopeSections) {
+  const TemporaryFolder folder;
+  const auto source = Checkpoint::open("tests/golden/cases/qwen3_5_tied_r1/model");
+  model::ModelConfig config = model::read_config(*source);
+  const auto sections = [&] {
+    checkpoint::GgufWriter writer;
+    write_model_keys(writer, *source, config, 0);
+    writer.begin(folder.file("x.gguf"));
+    writer.commit();
+    const auto file = Checkpoint::open(folder.file("x.gguf"));
+    return file->metadata().integers("qwen35.rope.dimension_sections", 0, 99);
+  };
+  EXPECT_EQ(sections()[0], config.rope.mrope_section[0]);
+  config.rope.mrope_section = {0, 0, 0};
+  EXPECT_EQ(sections(), (std::vector<int64_t>{config.rope.rotary_dim / 2, 0, 0, 0}));
+  config.rope.rotary_dim = 64;
+  EXPECT_EQ(sections(), (std::vector<int64_t>{11, 11, 10, 0}));
+}
+
 TEST(ConvertMetadata, VocabularyIsFilledUp) {
   const TemporaryFolder folder;
   const auto source = Checkpoint::open("tests/golden/cases/qwen3_tied/model");

@@ -23,6 +23,7 @@ for folder in ("e2e", "golden"):  # of several compare.py, that of golden
 import compare  # noqa: E402  (tests/golden)
 import fixtures  # noqa: E402
 import make_gguf  # noqa: E402
+import random_model  # noqa: E402
 from fixtures import check  # noqa: E402
 
 # The worst that a type may do to logits of these tiny random models, as KL divergence in nats. In a
@@ -190,36 +191,8 @@ def test_interrupt(p, w):
 
 
 def make_big_gguf(path):
-    """A small qwen3 of one layer with a large vocabulary: seconds of work."""
-    writer = gguf.GGUFWriter(path, "qwen3")
-    width, rows, rng = 1024, 40_000, np.random.default_rng(1)
-    writer.add_block_count(1)
-    writer.add_context_length(128)
-    writer.add_embedding_length(width)
-    writer.add_feed_forward_length(width)
-    writer.add_head_count(8)
-    writer.add_head_count_kv(8)
-    writer.add_key_length(128)
-    writer.add_value_length(128)
-    writer.add_layer_norm_rms_eps(1e-6)
-    writer.add_rope_freq_base(1e6)
-    writer.add_tokenizer_model("none")
-
-    def add(name, shape):
-        values = rng.standard_normal(shape, np.float32) * np.float32(0.02)
-        writer.add_tensor(name, values.astype(np.float16) if len(shape) > 1 else values)
-    add("token_embd.weight", (rows, width))
-    add("output_norm.weight", (width,))
-    for name in ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"):
-        add(f"blk.0.{name}.weight", (width, width))
-    for name in ("attn_norm", "ffn_norm"):
-        add(f"blk.0.{name}.weight", (width,))
-    for name in ("attn_q_norm", "attn_k_norm"):
-        add(f"blk.0.{name}.weight", (128,))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    """A layer and a large vocabulary: seconds of work."""
+    random_model.write(path, 1, 1024, 40_000)
 
 
 def high_water(pid):

@@ -15,7 +15,9 @@ import numpy as np
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 sys.path.insert(0, os.path.join(TOP, "tests", "golden"))
 sys.path.insert(1, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(2, os.path.join(TOP, "tests", "quantize"))
 import compare  # noqa: E402
+import random_model  # noqa: E402
 from golden import peer_logits  # noqa: E402
 
 ERROR_LIMIT = 1.02
@@ -209,7 +211,8 @@ def run_smollm2(c):
           "| type | bits a weight | runs | ours | llama.cpp's quantiser | ours with imatrix |\n"
           "|---|---|---|---|---|---|")
     out, other = (os.path.join(c.work, name) for name in ("ours.gguf", "theirs.gguf"))
-    for kind, number in FILE_TYPES.items():
+    for kind in ("Q4_0", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "IQ4_XS"):
+        number = FILE_TYPES[kind]
         report = json.loads(c.program.call("quantize", c.model, out, "--type", kind, "--force",
                                            "--json"))
         ours = c.program.logits(out, ids)
@@ -231,7 +234,10 @@ def main():
     os.makedirs(c.work, exist_ok=True)
     compare_errors(c)
     sources = run_golden(c)
-    compare_types(c, {**sources, "SmolLM2": c.model})
+    deep = {f"random, {n} layers": os.path.join(c.work, f"deep{n}.gguf") for n in (24, 29, 36)}
+    for layers, path in zip((24, 29, 36), deep.values()):
+        random_model.write(path, layers, 256, 512, np.float32)
+    compare_types(c, {**sources, **deep})
     run_smollm2(c)
     print(f"\n{c.total - c.failed} passed, {c.failed} failed")
     return 1 if c.failed or not c.total else 0
