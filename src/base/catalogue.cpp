@@ -277,6 +277,9 @@ const std::vector<CatalogueEntry>& catalogue() {
       // quantize
       {"quantize.no_gguf_form", kUnsupported, "{0}: the family {1} has no GGUF form here",
        "use the checkpoint as it is"},
+      {"quantize.quantized_checkpoint", kUnsupported,
+       "{0}: its weights are quantised already ({1})",
+       "use the checkpoint in BF16, or a GGUF file"},
       {"quantize.output_is_input", kInvalidInput, "{0}: is the same file as {1}, which is read",
        "give another name for the new file"},
       {"quantize.output_exists", kInvalidInput, "{0}: is there already",

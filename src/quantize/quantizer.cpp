@@ -120,6 +120,8 @@ class Quantizer {
 
   // Tensors and their types, and what will be told about them.
   void plan() {
+    if (config_.quantization.method != model::QuantizationMethod::kNone)
+      throw Error("quantize.quantized_checkpoint", source_.path(), config_.quantization.name());
     tensors_ = is_gguf() ? gguf_tensors(source_) : convert_tensors(source_, config_);
     num_drafts_ =
         is_gguf() ? source_.metadata().integer(

@@ -180,6 +180,17 @@ TEST_F(QuantizerTest, AStoppedRunLeavesNothing) {
   EXPECT_EQ(num_files(), 0u);
 }
 
+TEST_F(QuantizerTest, ACheckpointThatIsQuantisedAlready) {
+  fs::copy(kModel, file("model"));
+  fs::permissions(file("model/config.json"), fs::perms::owner_write, fs::perm_options::add);
+  std::string config = content(file("model/config.json"));
+  config.insert(config.find('{') + 1,
+                "\"quantization_config\": {\"quant_method\": \"fp8\", "
+                "\"weight_block_size\": [128, 128]},");
+  folder_.write("model/config.json", config);
+  error_of("quantize.quantized_checkpoint", [&] { run(file("model"), file("x.gguf"), "Q8_0"); });
+}
+
 // A value that the type cannot hold is an error, not an infinity.
 TEST_F(QuantizerTest, ValuesBeyondTheType) {
   fs::copy(kModel, file("model"));

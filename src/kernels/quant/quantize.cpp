@@ -71,7 +71,13 @@ void encode_small(const float* x, int64_t width, const float* importance, std::b
 
 }  // namespace
 
-bool can_quantize(DType dtype) { return dtype != DType::kQ2_K && dtype != DType::kQ3_K; }
+bool can_quantize(DType dtype) {
+  static constexpr DType kTypes[] = {DType::kF32,   DType::kF16,  DType::kBF16, DType::kQ4_0,
+                                     DType::kQ4_1,  DType::kQ5_0, DType::kQ5_1, DType::kQ8_0,
+                                     DType::kQ4_K,  DType::kQ5_K, DType::kQ6_K, DType::kIQ4_NL,
+                                     DType::kIQ4_XS};
+  return std::find(std::begin(kTypes), std::end(kTypes), dtype) != std::end(kTypes);
+}
 
 float largest_magnitude(DType dtype) {
   if (dtype == DType::kF32) return 0x1.fffffep127f;
