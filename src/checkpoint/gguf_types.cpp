@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/assert.h"
+
 namespace tulou::checkpoint {
 namespace {
 
@@ -52,6 +54,13 @@ const GgmlType* find_ggml_type(uint32_t id) {
   const auto found = std::find_if(kTypes.begin(), kTypes.end(),
                                   [&](const GgmlType& type) { return type.id == id; });
   return found == kTypes.end() ? nullptr : &*found;
+}
+
+uint32_t ggml_type_id(DType dtype) {
+  const auto found = std::find_if(kTypes.begin(), kTypes.end(),
+                                  [&](const GgmlType& type) { return type.dtype == dtype; });
+  ASSERT(found != kTypes.end());
+  return found->id;
 }
 
 }  // namespace tulou::checkpoint

@@ -20,4 +20,7 @@ struct GgmlType {
 // The entry of a type number; nullptr if no type bears it (or bears it any longer).
 const GgmlType* find_ggml_type(uint32_t id);
 
+// The number of a type that the program computes with.
+uint32_t ggml_type_id(tensor::DType dtype);
+
 }  // namespace tulou::checkpoint

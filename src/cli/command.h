@@ -49,5 +49,7 @@ std::unique_ptr<Command> make_generate();
 std::unique_ptr<Command> make_embed();
 std::unique_ptr<Command> make_perplexity();
 std::unique_ptr<Command> make_bench();
+std::unique_ptr<Command> make_quantize();
+std::unique_ptr<Command> make_imatrix();
 
 }  // namespace tulou::cli

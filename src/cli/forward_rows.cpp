@@ -64,6 +64,7 @@ model::ForwardResult ForwardRows::forward(const model::Batch& batch, model::Stat
   arena_.reset();
   const base::ThreadPool::Lease lease(session_.threads());
   nn::Pass pass(session_.kernels(), lease, arena_, session_.precision(), &cancel_);
+  pass.set_observer(observer_);
   const model::ForwardResult result = session_.model().forward(pass, batch, cache);
   if (result.cancelled) throw base::Error("run.cancelled");
   for (const model::BatchSequence& sequence : batch.sequences)

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/progress.h"
 #include "cli/session.h"
+#include "nn/pass.h"
 
 namespace tulou::cli {
 
@@ -41,6 +42,9 @@ class ForwardRows {
   // Error cli.batch_too_large.
   void logits_batch(std::span<const std::vector<int32_t>> sequences, int64_t split,
                     const Sink& sink);
+  // Every pass from now on shows its products. `observer` must outlive this.
+  void set_observer(nn::LinearObserver* observer) { observer_ = observer; }
+
   // The last token's values after the final norm, for each sequence. [sequences, hidden_size]
   std::vector<float> last_hidden(std::span<const std::vector<int32_t>> sequences);
 
@@ -58,6 +62,7 @@ class ForwardRows {
   base::Progress& progress_;
   base::Arena arena_;
   uint64_t num_done_ = 0;
+  nn::LinearObserver* observer_ = nullptr;
 };
 
 }  // namespace tulou::cli

@@ -21,6 +21,8 @@ const std::vector<CommandEntry>& commands() {
       {"run", "Answer one prompt", kUsing, make_run},
       {"chat", "Hold a conversation", kUsing, make_chat},
       {"inspect", "Tell everything about a model, or about this processor", kUsing, make_inspect},
+      {"quantize", "Make a GGUF file, smaller or of another type", kUsing, make_quantize},
+      {"imatrix", "Which weights matter for a text, for quantize", kUsing, make_imatrix},
       {"tokenize", "Text to token ids", kScripts, make_tokenize},
       {"detokenize", "Token ids to text", kScripts, make_detokenize},
       {"render", "A conversation to the exact prompt text", kScripts, make_render},
@@ -159,6 +161,8 @@ int run_program(const std::vector<std::string>& arguments) {
 int main(int argc, char** argv) {
   // A reader that goes away (| head) shows as EPIPE and ends the program without a message.
   std::signal(SIGPIPE, SIG_IGN);
+  // A file beyond the process's limit is a failing write, like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
   tulou::cli::install_interrupt_handler();
   return tulou::cli::run_program({argv + std::min(argc, 1), argv + argc});
 }

@@ -103,6 +103,7 @@ void multiply_group(Pass& pass, const Activations& x, std::span<const Linear* co
     const Linear& linear = *linears[i];
     DCHECK(linear.in_features() == x.values.width && y[i].rows == x.values.rows &&
            linear.out_features() == y[i].width);
+    if (pass.observer() != nullptr) pass.observer()->observe(linear, x.values);
     add_pieces(i, num_panels(linear), x.values.rows, pass.num_threads(), pieces);
     if (quantized.values == nullptr && linear.recipe(pass.precision()) == "int8")
       quantized = quantize(pass, x.values);

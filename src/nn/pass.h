@@ -13,6 +13,16 @@
 
 namespace tulou::nn {
 
+class Linear;
+
+// Sees what the matrices of a pass are multiplied with: for statistics.
+class LinearObserver {
+ public:
+  virtual ~LinearObserver() = default;
+  // Called by the thread that runs the pass, before the product; x: [rows, in_features].
+  virtual void observe(const Linear& linear, ConstMatrix x) = 0;
+};
+
 class Pass {
  public:
   // Everything must outlive the pass. `cancel` may be null.
@@ -30,6 +40,9 @@ class Pass {
   Precision precision() const { return precision_; }
   base::Arena& arena() { return arena_; }
   size_t num_threads() const { return threads_.num_threads(); }
+  // Null unless someone asked to see the products. It must outlive the pass.
+  LinearObserver* observer() const { return observer_; }
+  void set_observer(LinearObserver* observer) { observer_ = observer; }
 
   // Someone wants this pass to stop; its results are then worthless and may be incomplete.
   bool cancelled() const { return cancel_ != nullptr && cancel_->load(std::memory_order_relaxed); }
@@ -58,6 +71,7 @@ class Pass {
   Precision precision_;
   const std::atomic<bool>* cancel_;
   float* scratch_ = nullptr;
+  LinearObserver* observer_ = nullptr;
 };
 
 }  // namespace tulou::nn

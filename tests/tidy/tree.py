@@ -19,7 +19,7 @@ MAY_INCLUDE = {
     "store": {"checkpoint", "net", "base"},
     "engine": {"model", "nn", "grammar", "base"},
     "train": {"model", "nn", "kernels", "checkpoint", "base"},
-    "quantize": {"model", "nn", "kernels", "checkpoint", "base"},
+    "quantize": {"model", "nn", "kernels", "checkpoint", "tensor", "base"},
     "completion": {"engine", "model", "checkpoint", "text", "grammar", "base"},
 }
 MAY_INCLUDE["evaluate"] = {"completion"} | MAY_INCLUDE["completion"]

@@ -1,6 +1,8 @@
 // The peer of the campaigns: llama.cpp's shared libraries behind their C interface, which reads
 // token ids and writes logits, or times a prompt or decoding. Built by setup.sh.
 //   peer logits LIBRARIES MODEL IDS.txt OUT.f32 CPU|auto     raw float32 rows
+//   peer quantize LIBRARIES IN.gguf OUT.gguf FTYPE [weighted]     FTYPE: a number of llama_ftype;
+//     weighted: as with an importance matrix, of which no tensor has anything
 //   peer bench LIBRARIES MODEL CPU|auto THREADS prefill|decode TOKENS DEPTH BATCH     one JSON line
 #include <unistd.h>
 
@@ -229,6 +231,19 @@ int bench(llama_model* model, const Task& task, int threads, double begin) {
   return 0;
 }
 
+int quantize(const std::string& in, const std::string& out, int type, bool weighted) {
+  llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
+  llama_backend_init();
+  llama_model_quantize_params params = llama_model_quantize_default_params();
+  params.nthread = 1;
+  params.ftype = static_cast<llama_ftype>(type);
+  params.allow_requantize = true;
+  const float one = 1;
+  const llama_model_imatrix_data data[] = {{"none", &one, 1}, {nullptr, nullptr, 0}};
+  if (weighted) params.imatrix = data;
+  return llama_model_quantize(in.c_str(), out.c_str(), &params) == 0 ? 0 : fail("not quantised");
+}
+
 int number(const std::string& text) {
   int value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
@@ -241,6 +256,8 @@ int run(const std::vector<std::string>& arguments) {
     llama_model* model = load(arguments[2]);
     return model != nullptr ? write_logits(model, arguments[3], arguments[4]) : fail("no model");
   }
+  if ((arguments.size() == 5 || arguments.size() == 6) && arguments[0] == "quantize")
+    return quantize(arguments[2], arguments[3], number(arguments[4]), arguments.size() == 6);
   if (arguments.size() == 9 && arguments[0] == "bench") {
     const Task task = {arguments[5] == "prefill", number(arguments[6]), number(arguments[7]),
                        number(arguments[8])};
