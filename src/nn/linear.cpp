@@ -88,8 +88,12 @@ const std::byte* Linear::panel(int64_t row) const {
          static_cast<size_t>(row / kPanelRows) * kernels::panel_bytes(type(), in_features_);
 }
 
+bool Linear::is_int8(Precision precision) const {
+  return precision == Precision::kDefault && kernels::has_int8_recipe(type());
+}
+
 std::string_view Linear::recipe(Precision precision) const {
-  return precision == Precision::kDefault && kernels::has_int8_recipe(type()) ? "int8" : "fp32";
+  return is_int8(precision) ? "int8" : "fp32";
 }
 
 Activations Linear::prepare(Pass&, ConstMatrix x) { return {x}; }
@@ -105,7 +109,7 @@ void multiply_group(Pass& pass, const Activations& x, std::span<const Linear* co
            linear.out_features() == y[i].width);
     if (pass.observer() != nullptr) pass.observer()->observe(linear, x.values);
     add_pieces(i, num_panels(linear), x.values.rows, pass.num_threads(), pieces);
-    if (quantized.values == nullptr && linear.recipe(pass.precision()) == "int8")
+    if (quantized.values == nullptr && linear.is_int8(pass.precision()))
       quantized = quantize(pass, x.values);
   }
   pass.parallel_for(pieces.size(), [&](size_t index, size_t worker) {
@@ -121,7 +125,7 @@ void multiply_group(Pass& pass, const Activations& x, std::span<const Linear* co
     args.count = piece.count;
     args.x = x.values.data;
     args.x_stride = x.values.width;
-    if (linear.recipe(pass.precision()) == "int8") args.quantized = quantized;
+    if (linear.is_int8(pass.precision())) args.quantized = quantized;
     args.m = x.values.rows;
     args.bias = linear.bias_.empty() ? nullptr : linear.bias_.data();
     args.accumulate = epilogue == Linear::Epilogue::kAdd;

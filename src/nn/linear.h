@@ -68,6 +68,7 @@ class Linear {
  private:
   friend void multiply_group(Pass&, const Activations&, std::span<const Linear* const>,
                              std::span<const Matrix>, Epilogue);
+  bool is_int8(Precision precision) const;  // the recipe
   const std::byte* panel(int64_t row) const;
   tensor::DType type() const { return kernels::panel_type(dtype_); }  // of the panels
   base::Buffer panels_;

@@ -1,6 +1,7 @@
 // The peer of the campaigns: llama.cpp's shared libraries behind their C interface, which reads
 // token ids and writes logits, or times a prompt or decoding. Built by setup.sh.
-//   peer logits LIBRARIES MODEL IDS.txt OUT.f32 CPU|auto     raw float32 rows
+//   peer logits LIBRARIES MODEL IDS.txt OUT.f32 CPU|auto [default]     raw float32 rows; default:
+//     with its default options, not in full precision
 //   peer quantize LIBRARIES IN.gguf OUT.gguf FTYPE [weighted]     FTYPE: a number of llama_ftype;
 //     weighted: as with an importance matrix, of which no tensor has anything
 //   peer bench LIBRARIES MODEL CPU|auto THREADS prefill|decode TOKENS DEPTH BATCH     one JSON line
@@ -55,8 +56,9 @@ llama_model* load(const std::string& path) {
   return llama_model_load_from_file(path.c_str(), params);
 }
 
-// Logits of every position, in full precision: F32 cache, no flash attention.
-int write_logits(llama_model* model, const std::string& ids_path, const std::string& out_path) {
+// Logits of every position; in full precision (F32 cache, no flash attention) or as by default.
+int write_logits(llama_model* model, const std::string& ids_path, const std::string& out_path,
+                 bool full_precision) {
   std::ifstream ids_file(ids_path);
   std::vector<llama_token> ids;
   for (llama_token id = 0; ids_file >> id;) ids.push_back(id);
@@ -65,8 +67,10 @@ int write_logits(llama_model* model, const std::string& ids_path, const std::str
   params.n_ctx = count + 64;
   params.n_batch = params.n_ubatch = count + 64;
   params.n_threads = params.n_threads_batch = 1;
-  params.type_k = params.type_v = GGML_TYPE_F32;
-  params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  if (full_precision) {
+    params.type_k = params.type_v = GGML_TYPE_F32;
+    params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+  }
   llama_context* context = llama_init_from_model(model, params);
   if (context == nullptr) return fail("no context");
   llama_batch batch = llama_batch_init(static_cast<int32_t>(count), 0, 1);
@@ -251,10 +255,12 @@ int number(const std::string& text) {
 }
 
 int run(const std::vector<std::string>& arguments) {
-  if (arguments.size() == 6 && arguments[0] == "logits") {
+  const bool full_precision = arguments.size() == 6;
+  if ((full_precision || arguments.size() == 7) && arguments[0] == "logits") {
     load_backend(arguments[1], arguments[5]);
     llama_model* model = load(arguments[2]);
-    return model != nullptr ? write_logits(model, arguments[3], arguments[4]) : fail("no model");
+    return model != nullptr ? write_logits(model, arguments[3], arguments[4], full_precision)
+                            : fail("no model");
   }
   if ((arguments.size() == 5 || arguments.size() == 6) && arguments[0] == "quantize")
     return quantize(arguments[2], arguments[3], number(arguments[4]), arguments.size() == 6);
