@@ -201,7 +201,7 @@ void QuantizedMatrix::convert(int64_t begin, int64_t end, DType to, std::byte* o
   for (int64_t row = begin; row < end; ++row, out += row_bytes) {
     const int64_t tile = (row - begin) % kTileRows;
     if (!fp8 && tile == 0) unpack(row, std::min(end, row + kTileRows), codes.data());
-    const uint8_t* q = codes.data() + tile * in_;
+    const uint8_t* q = fp8 ? nullptr : codes.data() + tile * in_;
     if (packed) {
       pack_row(row, q, to, out);
       continue;

@@ -4,9 +4,9 @@ usage: accuracy.py TULOU PEER LIBRARIES MODEL [TOKENS [PRECISION OPTION...]]
 
 The text is Debian's collection of licences, in chunks of 512 tokens. For each position the KL
 divergence from the logits of --precision exact to ours and to llama.cpp's; the two are compared in
-pairs, and chunks are drawn again (bootstrap) for the 90 % interval of the difference. The bounds: the
-upper end of the interval is at most 5 % of llama.cpp's mean; the most likely tokens of both programs
-differ at 3 % of the positions at most, each time by a margin below 0.3 in ours.
+pairs, and chunks are drawn again (bootstrap) for the 90 % interval of the difference. The bounds:
+the upper end of the interval is at most 5 % of llama.cpp's mean; the most likely tokens of both
+programs differ at 3 % of the positions at most, each time by a margin below 0.3 in ours.
 """
 
 import json
