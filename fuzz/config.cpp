@@ -35,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     (void)tulou::base::to_json_text(value);
     use(JsonObject(value, "input"), 3);
     const tulou::model::ModelConfig config = tulou::model::parse_config(value, "input");
-    (void)config.kv_bytes_per_token(4);
+    (void)config.kv_bytes_per_token(tulou::kernels::CacheType::kF32);
     (void)config.recurrent_bytes();
     (void)tulou::model::make_rope(config.rope);
   });

@@ -131,8 +131,8 @@ def test_output(p, w):
     p.call("quantize", model, out, "--type", "Q8_0", "--force")
     os.remove(out)
     os.link(model, os.path.join(folder, "hard.gguf"))
-    os.symlink(model, os.path.join(folder, "soft.gguf"))
-    os.symlink(folder, os.path.join(w.work, "way"))
+    os.symlink(os.path.abspath(model), os.path.join(folder, "soft.gguf"))
+    os.symlink(os.path.abspath(folder), os.path.join(w.work, "way"))
     for name in (model, os.path.join(folder, "hard.gguf"), os.path.join(folder, "soft.gguf"),
                  os.path.join(w.work, "way", "model.gguf"), f"{folder}/./model.gguf"):
         p.fails(1, "quantize", model, name, "--type", "Q8_0", "--force", says=["same file"])

@@ -18,7 +18,9 @@ import time
 import numpy as np
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SMALL_MARGIN = 0.02
+# Logits by which the reference's choice may lead where ours differs: rounding of fp32 sums; and of
+# activations to 8 bits.
+SMALL_MARGIN = {"exact": 0.02, "default": 0.3}
 
 
 class Failure(Exception):
@@ -34,27 +36,27 @@ def call(command):
     return result.stdout
 
 
-def check_generated(prompt, tokens):
+def check_generated(prompt, tokens, precision):
     """-> how many tokens equal the reference's before a legitimate difference."""
     wanted, margins = prompt["new_tokens"], prompt["margins"]
     if len(tokens) != len(wanted):
         raise Failure(f"{prompt['name']}: {len(tokens)} tokens generated, expected {len(wanted)}")
     for i, (token, expected) in enumerate(zip(tokens, wanted)):
         if token != expected:
-            if margins[i] >= SMALL_MARGIN:
+            if margins[i] >= SMALL_MARGIN[precision]:
                 raise Failure(f"{prompt['name']}: token {i} is {token}, expected {expected} "
                               f"(margin {margins[i]})")
             return i
     return len(wanted)
 
 
-def check_positions(prompt, rows):
+def check_positions(prompt, rows, precision):
     """rows: logits of the prompt and the reference's tokens. -> (differences, largest margin)."""
     first = len(prompt["ids"]) - 1
     best = rows[first:].argmax(axis=1)
     differences = np.flatnonzero(best != np.array(prompt["new_tokens"]))
     margins = [prompt["margins"][i] for i in differences]
-    if margins and max(margins) >= SMALL_MARGIN:
+    if margins and max(margins) >= SMALL_MARGIN[precision]:
         at = int(differences[int(np.argmax(margins))])
         raise Failure(f"{prompt['name']}: position {at} has {int(best[at])}, expected "
                       f"{prompt['new_tokens'][at]} (margin {max(margins)})")
@@ -79,8 +81,8 @@ def check_precision(binary, model, prompts, precision, work):
         rows = logits[begin:begin + len(prompt["ids"]) + count - 1]
         begin += len(rows)
         try:
-            differences = check_positions(prompt, rows)
-            equal = check_generated(prompt, answer)
+            differences = check_positions(prompt, rows, precision)
+            equal = check_generated(prompt, answer, precision)
             figures.append(f"{prompt['name']} {differences} of {count} positions differ, "
                            f"{equal} tokens the same")
         except Failure as problem:
@@ -108,7 +110,7 @@ def main():
         try:
             figures = check_precision(arguments.binary, model, prompts, precision, arguments.work)
             print(f"ok    {precision}: {figures} (allowed only where the margin is below "
-                  f"{SMALL_MARGIN})")
+                  f"{SMALL_MARGIN[precision]})")
             passed += 1
         except (Failure, ValueError, subprocess.TimeoutExpired) as problem:
             print(f"FAIL  {precision}: {problem}")
