@@ -284,10 +284,12 @@ TULOU_RARE void store_partial(float* p, V v, int64_t count) {
   store(lanes, v);
   for (int64_t i = 0; i < count; ++i) p[i] = lanes[i];
 }
-TULOU_RARE V load_bf16_partial(const uint16_t* p, int64_t count) {
-  uint16_t lanes[kLanes] = {};
+// The first `count` < kLanes numbers of another type, which kLoad takes kLanes of.
+template <auto kLoad, typename T>
+TULOU_RARE V load_partial_of(const T* p, int64_t count) {
+  T lanes[kLanes] = {};
   for (int64_t i = 0; i < count; ++i) lanes[i] = p[i];
-  return load_bf16(lanes);
+  return kLoad(lanes);
 }
 
 // e^x. Within 2 units in the last place for x in [-87.33654, 88.72283]; above it infinity, below it

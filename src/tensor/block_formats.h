@@ -21,6 +21,9 @@ struct Word16 {
     return value;
   }
   float fp16() const { return fp16_to_float(bits()); }
+  static constexpr Word16 of(uint16_t bits) {
+    return {{static_cast<uint8_t>(bits & 255), static_cast<uint8_t>(bits >> 8)}};
+  }
 };
 
 // A little-endian 32-bit word without alignment.

@@ -14,40 +14,21 @@ struct F32Cache {
   TULOU_INLINE V load_some_of(Row row, int64_t d, int64_t n) { return load_some(row + d, n); }
 };
 
-struct Bf16Cache {
+// Numbers of 16 bits, of which kLoad takes kLanes.
+template <V (*kLoad)(const uint16_t*)>
+struct HalfCache {
   using Row = const uint16_t*;
   const uint16_t* data;
   int64_t width;
-  Bf16Cache(const std::byte* plane, int64_t head_dim)
+  HalfCache(const std::byte* plane, int64_t head_dim)
       : data(reinterpret_cast<const uint16_t*>(plane)), width(head_dim) {}
   Row row(int64_t j) const { return data + j * width; }
   TULOU_INLINE V load_some_of(Row row, int64_t d, int64_t n) {
-    return n == kLanes ? load_bf16(row + d) : load_bf16_partial(row + d, n);
+    return n == kLanes ? kLoad(row + d) : load_partial_of<kLoad>(row + d, n);
   }
 };
-
-TULOU_RARE V load_f16_partial(const uint16_t* p, int64_t count) {
-  uint16_t lanes[kLanes] = {};
-  for (int64_t i = 0; i < count; ++i) lanes[i] = p[i];
-  return load_f16(lanes);
-}
-TULOU_RARE V load_i8_partial(const int8_t* p, int64_t count) {
-  int8_t lanes[kLanes] = {};
-  for (int64_t i = 0; i < count; ++i) lanes[i] = p[i];
-  return load_i8(lanes);
-}
-
-struct F16Cache {
-  using Row = const uint16_t*;
-  const uint16_t* data;
-  int64_t width;
-  F16Cache(const std::byte* plane, int64_t head_dim)
-      : data(reinterpret_cast<const uint16_t*>(plane)), width(head_dim) {}
-  Row row(int64_t j) const { return data + j * width; }
-  TULOU_INLINE V load_some_of(Row row, int64_t d, int64_t n) {
-    return n == kLanes ? load_f16(row + d) : load_f16_partial(row + d, n);
-  }
-};
+using Bf16Cache = HalfCache<load_bf16>;
+using F16Cache = HalfCache<load_f16>;
 
 struct Q8Cache {
   struct Row {
@@ -65,7 +46,9 @@ struct Q8Cache {
   Row row(int64_t j) const { return {data + j * width, scales + j * groups}; }
   TULOU_INLINE V load_some_of(Row row, int64_t d, int64_t n) {
     const V scale = set1(tensor::bf16_to_float(row.scales[d / kCacheGroup]));
-    return mul(n == kLanes ? load_i8(row.numbers + d) : load_i8_partial(row.numbers + d, n), scale);
+    return mul(
+        n == kLanes ? load_i8(row.numbers + d) : load_partial_of<load_i8>(row.numbers + d, n),
+        scale);
   }
 };
 

@@ -11,7 +11,7 @@
 // products of a block are summed exactly in int32 (as I, including the sub-scales of Q6_K), then
 //   sum = fma(float(I) * d, x_scale, sum), and where the type has minima: sum = fma(m, x_scale *
 //   float(sum of x), sum)
-// over blocks of rising k, in fp32. AVX2, AVX-512 and NEON give the same bits.
+// over blocks of rising k, in fp32. AVX2 and AVX-512 give the same bits.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,7 @@
 
 namespace tulou::kernels {
 
-// Rows of activations in int8. For block b of row i, with stride = k / 32 blocks a row:
+// Rows of activations in int8, in blocks of 32 of k.
 struct QuantizedRows {
   int8_t* values = nullptr;      // [rows][k], |value| <= 127
   float* scale = nullptr;        // [rows][k / 32]: x is about scale * value

@@ -19,13 +19,6 @@ TULOU_INLINE int32_t four_bytes(const int8_t* p) {
 // float(I) of a block for kM rows of x and kR vectors of rows of W: the exact sum of products.
 #if TULOU_SIMD == 2
 
-// kOffset times the sum of x, which is in the products of codes that are not signed.
-template <typename Codes>
-TULOU_INLINE VI offset_of(const QuantizedRows& x, int64_t block) {
-  const VI sum = set_words(x.sum[block]);
-  return Codes::kOffset == 8 ? bits_left<3>(sum) : bits_left<4>(sum);
-}
-
 // The sub-scale in both halves of each lane, so that sums of pairs are multiplied by it.
 TULOU_INLINE VI both_halves(VI sub_scale) {
   return bits_or(_mm256_slli_epi32(sub_scale, 16), bits_and(sub_scale, set_words(0xffff)));
@@ -34,6 +27,27 @@ TULOU_INLINE VI both_halves(VI sub_scale) {
 // The first sub-scale in the lower half of each lane, the second in the upper: times half_sums.
 TULOU_INLINE VI lower_and_upper(VI first, VI second) {
   return _mm256_blend_epi16(first, _mm256_slli_epi32(second, 16), 0xAA);
+}
+
+// What the offsets of the codes of vector r are multiplied with: for Q6_K its sub-scales.
+template <typename Source>
+TULOU_INLINE VI offset_factors(typename Source::Place at, int r) {
+  if constexpr (Source::Codes::kSub)
+    return lower_and_upper(Source::sub_scale(at, 0, r), Source::sub_scale(at, 1, r));
+  return _mm256_setzero_si256();
+}
+
+// float(I) of the sum of products of codes, without the offset that unsigned codes have in it.
+template <typename Codes>
+TULOU_INLINE V without_offset(VI total, VI factors, const QuantizedRows& x, int64_t block) {
+  if constexpr (Codes::kSub) {
+    const VI sums = _mm256_madd_epi16(factors, set_words(x.half_sums[block]));
+    total = _mm256_sub_epi32(total, bits_left<5>(sums));
+  } else if constexpr (Codes::kOffset != 0) {
+    const VI sum = set_words(x.sum[block]);
+    total = _mm256_sub_epi32(total, Codes::kOffset == 8 ? bits_left<3>(sum) : bits_left<4>(sum));
+  }
+  return words_to_floats(total);
 }
 
 // For one vector of rows: values 4 g and 16 + 4 g together, as they are packed.
@@ -82,16 +96,8 @@ TULOU_INLINE void row_products(typename Source::Place at, int r, const Quantized
       }
     }
   });
-  for (int m = 0; m < kM; ++m) {
-    if constexpr (Codes::kSub) {
-      const VI subs = lower_and_upper(Source::sub_scale(at, 0, r), Source::sub_scale(at, 1, r));
-      const VI sums = _mm256_madd_epi16(subs, set_words(x[m].half_sums[block]));
-      total[m] = _mm256_sub_epi32(total[m], bits_left<5>(sums));
-    } else if constexpr (Codes::kOffset != 0) {
-      total[m] = _mm256_sub_epi32(total[m], offset_of<Codes>(x[m], block));
-    }
-    out[m] = words_to_floats(total[m]);
-  }
+  const VI factors = offset_factors<Source>(at, r);
+  for (int m = 0; m < kM; ++m) out[m] = without_offset<Codes>(total[m], factors, x[m], block);
 }
 
 // The same for several vectors of rows whose codes are bytes already.
@@ -130,21 +136,9 @@ TULOU_INLINE void expanded_products(const typename Source::Place (&at)[kR / kPan
     }
   });
   for (int r = 0; r < kR; ++r) {
-    VI subs = ones;
-    if constexpr (Codes::kSub) {
-      const typename Source::Place place = at[r / kPanelVectors];
-      subs = lower_and_upper(Source::sub_scale(place, 0, r % kPanelVectors),
-                             Source::sub_scale(place, 1, r % kPanelVectors));
-    }
-    for (int m = 0; m < kM; ++m) {
-      if constexpr (Codes::kSub) {
-        const VI sums = _mm256_madd_epi16(subs, set_words(x[m].half_sums[block]));
-        total[m][r] = _mm256_sub_epi32(total[m][r], bits_left<5>(sums));
-      } else if constexpr (Codes::kOffset != 0) {
-        total[m][r] = _mm256_sub_epi32(total[m][r], offset_of<Codes>(x[m], block));
-      }
-      out[m][r] = words_to_floats(total[m][r]);
-    }
+    const VI factors = offset_factors<Source>(at[r / kPanelVectors], r % kPanelVectors);
+    for (int m = 0; m < kM; ++m)
+      out[m][r] = without_offset<Codes>(total[m][r], factors, x[m], block);
   }
 }
 

@@ -18,7 +18,7 @@ constexpr float kLargestBf16 = 0x1.fep127f;
 template <uint16_t (*Convert)(float)>
 void encode_words(const float* x, int64_t width, std::byte* out) {
   for (int64_t i = 0; i < width; ++i) {
-    const Word16 word = to_word(Convert(x[i]));
+    const Word16 word = Word16::of(Convert(x[i]));
     std::memcpy(out + 2 * i, word.byte.data(), 2);
   }
 }

@@ -9,10 +9,9 @@
 
 namespace tulou::kernels {
 
-inline tensor::Word16 to_word(uint16_t bits) {
-  return {{static_cast<uint8_t>(bits & 255), static_cast<uint8_t>(bits >> 8)}};
+inline tensor::Word16 to_fp16(float value) {
+  return tensor::Word16::of(tensor::float_to_fp16(value));
 }
-inline tensor::Word16 to_fp16(float value) { return to_word(tensor::float_to_fp16(value)); }
 // A value as it will be read back.
 inline float through_fp16(float value) {
   return tensor::fp16_to_float(tensor::float_to_fp16(value));

@@ -291,7 +291,7 @@ void encode(const float* x, const float* w, BlockIQ4_XS& block) {
         static_cast<uint8_t>(block.scales_l[g / 2] | (scale & 15) << (4 * (g % 2)));
     high |= (scale >> 4) << (2 * g);
   }
-  block.scales_h = to_word(static_cast<uint16_t>(high));
+  block.scales_h = Word16::of(static_cast<uint16_t>(high));
   for (size_t i = 0; i < kSuperBlock; ++i) {
     uint8_t& byte = block.qs[16 * (i / 32) + i % 16];
     byte = static_cast<uint8_t>(byte | fit::iq4_code(groups.best_codes[i]) << (i % 32 / 16 * 4));

@@ -14,11 +14,6 @@ namespace {
 
 using namespace tensor;
 
-Word16 word16(uint16_t bits) {
-  return {{static_cast<uint8_t>(bits & 255), static_cast<uint8_t>(bits >> 8)}};
-}
-Word16 fp16_word(float value) { return word16(saturated_fp16(value)); }
-
 // The values q[32] in [-8, 7] and a scale as Q4_0.
 BlockQ4_0 q4_0(Word16 d, const int8_t* q) {
   BlockQ4_0 block;
@@ -31,7 +26,7 @@ BlockQ4_0 q4_0(Word16 d, const int8_t* q) {
 // The values q[256] in [-32, 31] as Q6_K, scales left open.
 BlockQ6_K q6_k(float d, const std::array<int8_t, 256>& q) {
   BlockQ6_K block = {};
-  block.d = fp16_word(d);
+  block.d = saturated_fp16(d);
   for (size_t i = 0; i < 256; ++i) {
     const size_t n = i / 128, g = i % 128 / 32, l = i % 32;
     const auto code = static_cast<uint32_t>(q[i] + 32);
@@ -58,7 +53,7 @@ void to_q5_0(const BlockMXFP4& block, std::byte* out) {
   const int exponent = block.e - 128, stored = std::clamp(exponent, -24, 15);
   const float rest = std::ldexp(1.0f, exponent - stored);
   BlockQ5_0 result = {};
-  result.d = fp16_word(std::ldexp(1.0f, stored));
+  result.d = saturated_fp16(std::ldexp(1.0f, stored));
   uint32_t high = 0;
   for (size_t i = 0; i < 32; ++i) {
     // Positive with 16.5 added, so that the conversion to a whole number rounds to the nearest.
@@ -77,8 +72,8 @@ void to_q4_1(const BlockIQ1_S& block, std::byte* out) {
   for (size_t b = 0; b < 8; ++b) {
     const float scale = block.d.fp16() * static_cast<float>(2 * block.scale(b) + 1);
     BlockQ4_1 result;
-    result.d = fp16_word(scale);
-    result.m = fp16_word(scale * (block.delta(b) - 1));
+    result.d = saturated_fp16(scale);
+    result.m = saturated_fp16(scale * (block.delta(b) - 1));
     const int8_t* q = values.data() + 32 * b;
     for (size_t j = 0; j < 16; ++j)
       result.qs[j] = static_cast<uint8_t>((q[j] + 1) | (q[j + 16] + 1) << 4);
@@ -127,8 +122,8 @@ void to_q6_k(const BlockQ3_K& block, std::byte* out) {
 void to_q4_k(const BlockIQ3_S& block, std::byte* out) {
   const auto values = grid_values(block);
   BlockQ4_K result = {};
-  result.d = fp16_word(2 * block.d.fp16());
-  result.dmin = fp16_word(15 * block.d.fp16());
+  result.d = saturated_fp16(2 * block.d.fp16());
+  result.dmin = saturated_fp16(15 * block.d.fp16());
   for (size_t j = 0; j < 8; ++j) {
     const auto scale = static_cast<uint8_t>(2 * block.scale(j) + 1);  // at most 31: two high bits 0
     if (j < 4) {
@@ -153,7 +148,7 @@ void to_q8_0(const BlockIQ2_XXS& block, std::byte* out) {
   const auto values = grid_values(block);
   for (size_t b = 0; b < 8; ++b) {
     BlockQ8_0 result;
-    result.d = fp16_word(block.d.fp16() * static_cast<float>(2 * block.scale(b) + 1) / 8);
+    result.d = saturated_fp16(block.d.fp16() * static_cast<float>(2 * block.scale(b) + 1) / 8);
     std::copy_n(values.data() + 32 * b, 32, result.qs.data());
     std::memcpy(out + b * sizeof result, &result, sizeof result);
   }
@@ -222,18 +217,18 @@ BlockQ8_0 encode_block(const float* from) {
   const bool finite = sum_of(nothing) == 0;
   const float amax = std::max(std::max(amax4[0], amax4[1]), std::max(amax4[2], amax4[3]));
   BlockQ8_0 best = {};
-  if (!finite) best.d = word16(0x7e00);
+  if (!finite) best.d = Word16::of(0x7e00);
   if (!finite) return best;
   float least = INFINITY, best_d = 0;
   for (int divisor = 127; divisor >= 120; --divisor) {
-    const uint16_t bits = saturated_fp16(amax / static_cast<float>(divisor));
-    const float d = fp16_to_float(bits);
+    const Word16 stored = saturated_fp16(amax / static_cast<float>(divisor));
+    const float d = stored.fp16();
     if (d == 0) break;
     const float error = error_of(x, d);
     if (divisor < 127 && !(error < least)) continue;
     least = error;
     best_d = d;
-    best.d = word16(bits);
+    best.d = stored;
   }
   for (size_t i = 0; i < 32 && best_d != 0; i += 4) {
     const Floats q = divided(x[i / 4], 1 / best_d);
@@ -244,9 +239,10 @@ BlockQ8_0 encode_block(const float* from) {
 
 }  // namespace
 
-uint16_t saturated_fp16(float value) {
+Word16 saturated_fp16(float value) {
   constexpr float kLargest = 65504.0f;
-  return float_to_fp16(std::isfinite(value) ? std::clamp(value, -kLargest, kLargest) : value);
+  return Word16::of(
+      float_to_fp16(std::isfinite(value) ? std::clamp(value, -kLargest, kLargest) : value));
 }
 
 void encode_q8_0(const float* x, int64_t width, std::byte* out) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "tensor/block_formats.h"
 #include "tensor/dtype.h"
 
 namespace tulou::kernels {
@@ -30,6 +31,6 @@ void requantize_row(tensor::DType stored, const void* row, std::byte* out, int64
 void encode_q8_0(const float* x, int64_t width, std::byte* out);
 
 // A scale as fp16: too large a finite one becomes the largest; infinities and NaN stay.
-uint16_t saturated_fp16(float value);
+tensor::Word16 saturated_fp16(float value);
 
 }  // namespace tulou::kernels
