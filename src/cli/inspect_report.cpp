@@ -6,8 +6,8 @@
 #include "checkpoint/checkpoint.h"
 #include "completion/text_model.h"
 #include "hardware/cpu_features.h"
-#include "model/load_weights.h"
 #include "model/model.h"
+#include "model/stored_tensors.h"
 
 namespace tulou::cli {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "kernels/quant/requantize.h"
-#include "model/load_weights.h"
+#include "model/stored_tensors.h"
 
 namespace tulou::model {
 namespace {

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/number.h"
+#include "model/stored_tensors.h"
 #include "model/weight_reader.h"
 
 namespace tulou::model {
@@ -81,20 +82,13 @@ LayerNames gguf_names(bool hybrid) {
           "ffn_gate_inp_shexp"};
 }
 
-// blk.N for N behind the last layer: multi-token prediction in GGUF files.
-bool is_draft_layer(const ModelConfig& config, std::string_view name) {
-  if (!name.starts_with("blk.")) return false;
-  const std::string_view rest = name.substr(4);
-  const auto number = base::parse_int(rest.substr(0, rest.find('.')));
-  return number && *number >= config.num_hidden_layers();
-}
-
 class Loader {
  public:
   Loader(const checkpoint::Checkpoint& checkpoint, const ModelConfig& config,
          const base::ThreadPool::Lease& threads, base::Progress& progress,
          const LoadOptions& options)
-      : config_(config),
+      : checkpoint_(checkpoint),
+        config_(config),
         reader_(checkpoint, config.quantization, threads, progress, options),
         gguf_(checkpoint.format() == checkpoint::Format::kGguf),
         names_(gguf_ ? gguf_names(config.num_layers_of(Mixer::kLinearAttention) > 0)
@@ -106,31 +100,19 @@ class Loader {
       weights.embed_tokens = matrix("token_embd.weight", config_.vocab_size, config_.hidden_size);
       weights.norm = norm("output_norm.weight", config_.hidden_size);
     } else {
-      find_prefix();
+      prefix_ = decoder_prefix([this](const std::string& name) { return reader_.has(name); });
       weights.embed_tokens =
           matrix(prefix_ + "embed_tokens.weight", config_.vocab_size, config_.hidden_size);
       weights.norm = norm(prefix_ + "norm.weight", config_.hidden_size);
     }
     for (size_t i = 0; i < config_.layers.size(); ++i) weights.layers.push_back(layer(i));
     load_head(weights);
-    reader_.check_all_used([this](std::string_view name) {
-      const auto format = gguf_ ? checkpoint::Format::kGguf : checkpoint::Format::kSafetensors;
-      return is_skipped_tensor(format, config_, name);
-    });
+    check_all_used(checkpoint_, config_, reader_.used());
     weights.conversions = reader_.conversions();
     return weights;
   }
 
  private:
-  // Multimodal checkpoints put the decoder below model.language_model, embedding models have none.
-  void find_prefix() {
-    for (const char* prefix : {"model.language_model.", "model.", ""}) {
-      prefix_ = prefix;
-      if (reader_.has(prefix_ + "embed_tokens.weight")) return;
-    }
-    prefix_ = "model.";  // the error will name the tensor that everyone expects
-  }
-
   void load_head(Weights& weights) {
     const std::string name = gguf_ ? "output.weight" : "lm_head.weight";
     if (config_.tie_word_embeddings) return;
@@ -194,35 +176,19 @@ class Loader {
     return w;
   }
 
-  // Which rows of a fused projection belong to a part: of every key head's `group` rows those from
-  // `offset` on, `count` of them (Qwen3-Next interleaves per key head).
-  std::vector<int64_t> grouped_rows(int64_t group, int64_t offset, int64_t count) const {
-    std::vector<int64_t> rows;
-    for (int64_t head = 0; head < config_.linear_num_key_heads; ++head) {
-      for (int64_t i = 0; i < count; ++i) rows.push_back(head * group + offset + i);
-    }
-    return rows;
-  }
-
   void load_fused_qkvz(nn::DeltaNetWeights& w) {
-    const int64_t ratio = config_.linear_num_value_heads / config_.linear_num_key_heads;
-    const int64_t dk = config_.linear_key_head_dim, dv = ratio * config_.linear_value_head_dim;
-    const int64_t group = 2 * dk + 2 * dv;  // q, k, v, z of one key head
-    std::vector<int64_t> rows = grouped_rows(group, 0, dk);
-    for (const int64_t row : grouped_rows(group, dk, dk)) rows.push_back(row);
-    for (const int64_t row : grouped_rows(group, 2 * dk, dv)) rows.push_back(row);
     const std::string name = at(names_.in_proj_qkvz) + ".weight";
-    const int64_t stored = group * config_.linear_num_key_heads;
-    w.in_proj_qkv = reader_.linear_rows(name, stored, config_.hidden_size, rows);
-    const auto z = grouped_rows(group, 2 * dk + dv, dv);
-    w.in_proj_z = reader_.linear_rows(name, stored, config_.hidden_size, z);
+    const FusedQkvz rows = fused_qkvz(config_);
+    w.in_proj_qkv = reader_.linear_rows(name, rows.stored, config_.hidden_size, rows.qkv);
+    w.in_proj_z = reader_.linear_rows(name, rows.stored, config_.hidden_size, rows.z);
   }
 
   void load_fused_ba(nn::DeltaNetWeights& w) {
     const int64_t ratio = config_.linear_num_value_heads / config_.linear_num_key_heads;
     const std::string name = at(names_.in_proj_ba) + ".weight";
     const int64_t stored = 2 * config_.linear_num_value_heads;
-    const auto b = grouped_rows(2 * ratio, 0, ratio), a = grouped_rows(2 * ratio, ratio, ratio);
+    const auto b = grouped_rows(config_, 2 * ratio, 0, ratio);
+    const auto a = grouped_rows(config_, 2 * ratio, ratio, ratio);
     w.in_proj_b = reader_.linear_rows(name, stored, config_.hidden_size, b);
     w.in_proj_a = reader_.linear_rows(name, stored, config_.hidden_size, a);
   }
@@ -320,6 +286,7 @@ class Loader {
     return reader_.linear_of_stack(at(name), config_.num_experts, e, 0, out, out, in);
   }
 
+  const checkpoint::Checkpoint& checkpoint_;
   const ModelConfig& config_;
   WeightReader reader_;
   bool gguf_;
@@ -328,14 +295,6 @@ class Loader {
 };
 
 }  // namespace
-
-bool is_skipped_tensor(checkpoint::Format format, const ModelConfig& config,
-                       std::string_view name) {
-  if (format == checkpoint::Format::kGguf) return is_draft_layer(config, name);
-  if (name == "lm_head.weight") return config.tie_word_embeddings;
-  return name.starts_with("mtp.") || name.starts_with("model.visual.") ||
-         name.starts_with("visual.") || name.ends_with(".rotary_emb.inv_freq");
-}
 
 uint64_t Weights::bytes() const {
   uint64_t total = 0;

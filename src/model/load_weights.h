@@ -2,8 +2,6 @@
 // files.
 #pragma once
 
-#include <string_view>
-
 #include "base/progress.h"
 #include "checkpoint/checkpoint.h"
 #include "model/model_config.h"
@@ -22,9 +20,5 @@ struct LoadOptions {
 // that this program does not run (`mtp.*`, vision) are skipped.
 Weights load_weights(const checkpoint::Checkpoint& checkpoint, const ModelConfig& config,
                      base::Progress& progress, const LoadOptions& options = {});
-
-// Whether the weights leave a tensor out: multi-token prediction, vision, a head that is tied
-// anyway.
-bool is_skipped_tensor(checkpoint::Format format, const ModelConfig& config, std::string_view name);
 
 }  // namespace tulou::model

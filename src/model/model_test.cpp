@@ -13,6 +13,7 @@
 #include "checkpoint/safetensors.h"
 #include "model/families/family.h"
 #include "model/rope_config.h"
+#include "model/stored_tensors.h"
 
 namespace tulou::model {
 namespace {
@@ -183,6 +184,29 @@ TEST(Rope, InterleavedSectionsOfQwen35) {
     const int expected = i % 3 == 1 && i < 33 ? 1 : i % 3 == 2 && i < 30 ? 2 : 0;
     EXPECT_EQ(rope.axis[static_cast<size_t>(i)], expected) << i;
   }
+}
+
+TEST(StoredTensors, PrefixOfTheDecoder) {
+  const auto of = [](std::string_view there) {
+    return decoder_prefix([there](const std::string& name) { return name == there; });
+  };
+  EXPECT_EQ(of("model.language_model.embed_tokens.weight"), "model.language_model.");
+  EXPECT_EQ(of("model.embed_tokens.weight"), "model.");
+  EXPECT_EQ(of("embed_tokens.weight"), "");
+  EXPECT_EQ(of("tok_embeddings.weight"), "model.");
+}
+
+// Two key heads of 2, four value heads of 1: each head stores q q, k k, v v, z z.
+TEST(StoredTensors, RowsOfFusedProjections) {
+  ModelConfig config;
+  config.linear_num_key_heads = 2;
+  config.linear_num_value_heads = 4;
+  config.linear_key_head_dim = 2;
+  config.linear_value_head_dim = 1;
+  const FusedQkvz rows = fused_qkvz(config);
+  EXPECT_EQ(rows.stored, 16);
+  EXPECT_EQ(rows.qkv, (std::vector<int64_t>{0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13}));
+  EXPECT_EQ(rows.z, (std::vector<int64_t>{6, 7, 14, 15}));
 }
 
 }  // namespace

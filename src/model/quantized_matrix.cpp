@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "kernels/quant/dequantize.h"
 #include "kernels/quant/requantize.h"
-#include "model/shape_text.h"
+#include "model/stored_tensors.h"
 #include "tensor/block_formats.h"
 
 namespace tulou::model {
@@ -44,11 +44,6 @@ uint32_t word_at(const std::byte* data, int64_t index) {
   uint32_t word;
   std::memcpy(&word, data + index * 4, sizeof word);
   return word;
-}
-
-tensor::Word16 fp16_word(float value) {
-  const uint16_t bits = kernels::saturated_fp16(value);
-  return {{static_cast<uint8_t>(bits & 255), static_cast<uint8_t>(bits >> 8)}};
 }
 
 }  // namespace
@@ -94,8 +89,7 @@ const TensorEntry& QuantizedMatrix::part(const std::string& name, std::string_vi
 void QuantizedMatrix::check_shape(const TensorEntry& entry, int64_t rows, int64_t columns) const {
   const tensor::Shape& shape = entry.view.shape;
   if (shape.rank == 2 && shape[0] == rows && shape[1] == columns) return;
-  throw base::Error("model.tensor_shape", checkpoint_.file_path(entry.file_index), entry.name,
-                    entry.offset, shape_text(shape), shape_text({rows, columns}));
+  wrong_shape(checkpoint_, entry, {rows, columns});
 }
 
 std::vector<float> QuantizedMatrix::scales(const std::string& name, int64_t rows, int64_t columns) {
@@ -164,8 +158,7 @@ void QuantizedMatrix::read_group_index(const std::string& module) {
   if (!config_.desc_act && checkpoint_.find(name) == nullptr) return;
   const TensorEntry& entry = part(name, "I32");
   if (entry.view.shape.rank != 1 || entry.view.shape[0] != in_)
-    throw base::Error("model.tensor_shape", checkpoint_.file_path(entry.file_index), name,
-                      entry.offset, shape_text(entry.view.shape), shape_text({in_}));
+    wrong_shape(checkpoint_, entry, {in_});
   const std::byte* data = checkpoint_.data(entry).data();
   for (int64_t i = 0; i < in_; ++i) {
     const auto group = static_cast<int32_t>(word_at(data, i));
@@ -276,19 +269,19 @@ void QuantizedMatrix::pack_row(int64_t row, const uint8_t* q, DType to, std::byt
     };
     if (to == DType::kQ8_0) {
       tensor::BlockQ8_0 block;
-      block.d = fp16_word(scale);
+      block.d = kernels::saturated_fp16(scale);
       for (size_t j = 0; j < kBlock; ++j) block.qs[j] = static_cast<int8_t>(q[j] - 128);
       put(block);
     } else if (to == DType::kQ4_0) {
       tensor::BlockQ4_0 block;
-      block.d = fp16_word(scale);
+      block.d = kernels::saturated_fp16(scale);
       for (size_t j = 0; j < 16; ++j) block.qs[j] = pairs(j);
       put(block);
     } else {
       ASSERT(to == DType::kQ4_1);
       tensor::BlockQ4_1 block;
-      block.d = fp16_word(scale);
-      block.m = fp16_word(-scale * static_cast<float>(zeros_[place]));
+      block.d = kernels::saturated_fp16(scale);
+      block.m = kernels::saturated_fp16(-scale * static_cast<float>(zeros_[place]));
       for (size_t j = 0; j < 16; ++j) block.qs[j] = pairs(j);
       put(block);
     }

@@ -6,7 +6,7 @@
 #include "kernels/quant/dequantize.h"
 #include "kernels/quant/requantize.h"
 #include "model/quantized_matrix.h"
-#include "model/shape_text.h"
+#include "model/stored_tensors.h"
 
 namespace tulou::model {
 namespace {
@@ -36,12 +36,6 @@ void WeightReader::use(const checkpoint::TensorEntry& entry) {
   if (used_.insert(entry.name).second) progress_.advance(bytes_read_ += entry.bytes);
 }
 
-void WeightReader::wrong_shape(const checkpoint::TensorEntry& entry,
-                               const std::string& expected) const {
-  throw base::Error("model.tensor_shape", checkpoint_.file_path(entry.file_index), entry.name,
-                    entry.offset, shape_text(entry.view.shape), expected);
-}
-
 nn::Linear WeightReader::linear(const std::string& name, int64_t out, int64_t in) {
   return linear_rows(name, out, in, {});
 }
@@ -54,7 +48,7 @@ nn::Linear WeightReader::linear_rows(const std::string& name, int64_t stored_row
   const checkpoint::TensorEntry& entry = take(name);
   const tensor::Shape& shape = entry.view.shape;
   if (shape.rows() != stored_rows || shape.width() != in)
-    wrong_shape(entry, shape_text({stored_rows, in}));
+    wrong_shape(checkpoint_, entry, {stored_rows, in});
   return plain(entry, entry.view.slice(0, stored_rows), rows);
 }
 
@@ -111,13 +105,13 @@ nn::Linear WeightReader::linear_of_stack(const std::string& name, int64_t count,
   const checkpoint::TensorEntry& entry = take(name);
   const tensor::Shape& shape = entry.view.shape;
   if (shape.rank != 3 || shape[0] != count || shape[1] != stored_rows || shape[2] != in)
-    wrong_shape(entry, shape_text({count, stored_rows, in}));
+    wrong_shape(checkpoint_, entry, {count, stored_rows, in});
   return plain(entry, entry.view.slice(index * stored_rows + begin, rows), {});
 }
 
 std::vector<float> WeightReader::numbers(const std::string& name, int64_t count) {
   const checkpoint::TensorEntry& entry = take(name);
-  if (entry.view.shape.values() != count) wrong_shape(entry, shape_text({count}));
+  if (entry.view.shape.values() != count) wrong_shape(checkpoint_, entry, {count});
   std::vector<float> values(static_cast<size_t>(count));
   const int64_t width = entry.view.shape.width();
   for (int64_t r = 0; r < entry.view.shape.rows(); ++r)
@@ -128,14 +122,6 @@ std::vector<float> WeightReader::numbers(const std::string& name, int64_t count)
 nn::NormWeight WeightReader::norm(const std::string& name, int64_t width, bool zero_centred,
                                   double eps) {
   return {numbers(name, width), zero_centred, static_cast<float>(eps)};
-}
-
-void WeightReader::check_all_used(const std::function<bool(std::string_view)>& skipped) const {
-  for (const checkpoint::TensorEntry& entry : checkpoint_.tensors()) {
-    if (used_.contains(entry.name) || skipped(entry.name)) continue;
-    throw base::Error("model.extra_tensor", checkpoint_.file_path(entry.file_index), entry.name,
-                      entry.offset);
-  }
 }
 
 }  // namespace tulou::model

@@ -51,8 +51,8 @@ class WeightReader {
   std::vector<float> numbers(const std::string& name, int64_t count);
   nn::NormWeight norm(const std::string& name, int64_t width, bool zero_centred, double eps);
 
-  // Throws Error model.extra_tensor for a tensor that nobody asked for and `skipped` does not know.
-  void check_all_used(const std::function<bool(std::string_view)>& skipped) const;
+  // The names of the tensors that were read.
+  const std::set<std::string, std::less<>>& used() const { return used_; }
 
   // Of all matrices so far.
   const Conversions& conversions() const { return conversions_; }
@@ -69,8 +69,6 @@ class WeightReader {
                        std::span<const int64_t> rows);
   base::Buffer converted(int64_t rows, size_t row_bytes, std::string_view what,
                          const ConvertRows& convert);
-  [[noreturn]] void wrong_shape(const checkpoint::TensorEntry& entry,
-                                const std::string& expected) const;
   const checkpoint::Checkpoint& checkpoint_;
   const QuantizationConfig& quantization_;
   const base::ThreadPool::Lease& threads_;

@@ -3,24 +3,16 @@
 #include <set>
 #include <string>
 
-#include "base/error.h"
 #include "base/number.h"
-#include "model/load_weights.h"
+#include "model/stored_tensors.h"
 
 namespace tulou::quantize {
 namespace {
 
-using base::Error;
 using checkpoint::TensorEntry;
 using model::FeedForward;
 using model::Mixer;
 using tensor::Shape;
-
-std::string shape_text(const Shape& shape) {
-  std::string text = "[";
-  for (int i = 0; i < shape.rank; ++i) text += (i > 0 ? ", " : "") + base::to_text(shape[i]);
-  return text + "]";
-}
 
 class Converter {
  public:
@@ -30,7 +22,7 @@ class Converter {
         is_hybrid_(config.num_layers_of(Mixer::kLinearAttention) > 0) {}
 
   std::vector<SourceTensor> run() {
-    find_prefix();
+    prefix_ = model::decoder_prefix([this](const std::string& name) { return has(name); });
     matrix("token_embd", prefix_ + "embed_tokens", config_.vocab_size, config_.hidden_size);
     const int64_t num_layers = config_.num_hidden_layers();
     for (int64_t i = 0; i < num_layers; ++i)
@@ -41,31 +33,20 @@ class Converter {
     // An embedding model has no head.
     if (!config_.tie_word_embeddings && (!prefix_.empty() || has("lm_head.weight")))
       matrix("output", "lm_head", config_.vocab_size, config_.hidden_size);
-    check_all_used();
+    model::check_all_used(checkpoint_, config_, used_);
     return std::move(tensors_);
   }
 
  private:
   bool has(const std::string& name) const { return checkpoint_.find(name) != nullptr; }
 
-  void find_prefix() {
-    for (const char* prefix : {"model.language_model.", "model.", ""}) {
-      prefix_ = prefix;
-      if (has(prefix_ + "embed_tokens.weight")) return;
-    }
-    prefix_ = "model.";
-  }
-
   // A stored tensor with as many values as `expected`.
   const TensorEntry& take(const std::string& name, const Shape& expected) {
     const TensorEntry& entry = checkpoint_.require(name);
     used_.insert(name);
-    if (entry.view.shape.values() != expected.values()) wrong_shape(entry, expected);
+    if (entry.view.shape.values() != expected.values())
+      model::wrong_shape(checkpoint_, entry, expected);
     return entry;
-  }
-  [[noreturn]] void wrong_shape(const TensorEntry& entry, const Shape& expected) const {
-    throw Error("model.tensor_shape", checkpoint_.file_path(entry.file_index), entry.name,
-                entry.offset, shape_text(entry.view.shape), shape_text(expected));
   }
 
   // A tensor from one stored tensor, both of the same number of values.
@@ -73,7 +54,7 @@ class Converter {
     const TensorEntry& entry = take(from, shape);
     // [C, 1, K] and [1, H] are squeezed to what `shape` says; others must be it.
     if (entry.view.shape.rank == shape.rank && !(entry.view.shape == shape))
-      wrong_shape(entry, shape);
+      model::wrong_shape(checkpoint_, entry, shape);
     SourceTensor& tensor = tensors_.emplace_back();
     tensor.name = block_ + name;
     tensor.shape = shape;
@@ -171,25 +152,11 @@ class Converter {
     matrix("ssm_out", from + "out_proj", hidden, heads * dv).columns = tiled(0, dv);
   }
 
-  // Each key head's rows q, k, v, z -> all q, all k, all v; and all z.
   void fused_qkvz(const std::string& from) {
-    const int64_t keys = config_.linear_num_key_heads, dk = config_.linear_key_head_dim;
-    const int64_t dv = config_.linear_num_value_heads / keys * config_.linear_value_head_dim;
-    const int64_t group = 2 * dk + 2 * dv;
-    const Shape stored = {keys * group, config_.hidden_size};
-    const auto of_each_head = [&](int64_t offset, int64_t count, std::vector<int64_t>& rows) {
-      for (int64_t head = 0; head < keys; ++head) {
-        for (int64_t i = 0; i < count; ++i) rows.push_back(head * group + offset + i);
-      }
-    };
-    std::vector<int64_t> qkv, z;
-    of_each_head(0, dk, qkv);
-    of_each_head(dk, dk, qkv);
-    of_each_head(2 * dk, dv, qkv);
-    of_each_head(2 * dk + dv, dv, z);
+    const model::FusedQkvz fused = model::fused_qkvz(config_);
     for (const auto& [name, rows] :
-         {std::pair("attn_qkv.weight", &qkv), {"attn_gate.weight", &z}}) {
-      SourceTensor& tensor = add(name, from, stored);
+         {std::pair("attn_qkv.weight", &fused.qkv), {"attn_gate.weight", &fused.z}}) {
+      SourceTensor& tensor = add(name, from, {fused.stored, config_.hidden_size});
       tensor.shape = {static_cast<int64_t>(rows->size()), config_.hidden_size};
       // A part of one row each: rows may then come from the whole stored tensor.
       pick_rows(tensor, *rows);
@@ -264,16 +231,6 @@ class Converter {
     norm("nextn.hnorm", "mtp.pre_fc_norm_hidden", config_.hidden_size);
     norm("nextn.shared_head_norm", "mtp.norm", config_.hidden_size);
     block_.clear();
-  }
-
-  void check_all_used() const {
-    for (const TensorEntry& entry : checkpoint_.tensors()) {
-      if (used_.contains(entry.name) ||
-          model::is_skipped_tensor(checkpoint::Format::kSafetensors, config_, entry.name))
-        continue;
-      throw Error("model.extra_tensor", checkpoint_.file_path(entry.file_index), entry.name,
-                  entry.offset);
-    }
   }
 
   const checkpoint::Checkpoint& checkpoint_;
