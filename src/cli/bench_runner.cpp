@@ -5,11 +5,9 @@
 #include <span>
 
 #include "base/assert.h"
-#include "base/error.h"
 #include "base/rng.h"
 #include "engine/engine.h"
 #include "hardware/load.h"
-#include "nn/pass.h"
 
 namespace tulou::cli {
 
@@ -38,23 +36,7 @@ std::vector<int32_t> random_ids(int64_t count, int64_t vocab_size, uint64_t seed
 
 BenchRunner::BenchRunner(Session& session, const std::atomic<bool>& cancel,
                          base::Progress& progress)
-    : session_(session), cancel_(cancel), progress_(progress) {}
-
-model::StateCache BenchRunner::make_cache(int64_t num_sequences, int64_t context) const {
-  const model::CachePlan plan = session_.plan(num_sequences, context);
-  return model::StateCache(session_.config(), session_.cache_type(), plan);
-}
-
-void BenchRunner::forward(const model::Batch& batch, model::StateCache& cache) {
-  arena_.reset();
-  const base::ThreadPool::Lease lease(session_.threads());
-  nn::Pass pass(session_.kernels(), lease, arena_, session_.precision(), &cancel_);
-  if (session_.model().forward(pass, batch, cache).cancelled) throw base::Error("run.cancelled");
-  for (const model::BatchSequence& sequence : batch.sequences)
-    cache.commit(sequence.handle, static_cast<int64_t>(sequence.end - sequence.begin));
-  num_done_ += batch.rows.size();
-  progress_.advance(num_done_);
-}
+    : session_(session), pass_(session, cancel, progress) {}
 
 // As the engine reads a prompt: in pieces, with logits of the last row.
 void BenchRunner::read(model::SequenceHandle handle, int64_t tokens, model::StateCache& cache) {
@@ -69,24 +51,21 @@ void BenchRunner::read(model::SequenceHandle handle, int64_t tokens, model::Stat
               std::span(ids).subspan(static_cast<size_t>(begin), static_cast<size_t>(count)), begin,
               model::Want::kNothing,
               begin + count == tokens ? last_want(session_) : model::Want::kNothing);
-    forward(batch, cache);
+    pass_.run(batch, cache);
   }
 }
 
 void BenchRunner::first_token(int64_t prompt_tokens) {
-  model::StateCache cache = make_cache(1, prompt_tokens);
-  progress_.begin("first token", static_cast<uint64_t>(prompt_tokens), base::ProgressUnit::kTokens);
-  num_done_ = 0;
+  model::StateCache cache = pass_.make_cache(1, prompt_tokens);
+  pass_.begin("first token", static_cast<uint64_t>(prompt_tokens));
   read(cache.create().value(), prompt_tokens, cache);
-  progress_.end();
+  pass_.end();
 }
 
 Measurement BenchRunner::prefill(int64_t tokens, int64_t repeat) {
   Measurement measurement = {.kind = BenchKind::kPrefill, .tokens = tokens};
-  model::StateCache cache = make_cache(1, tokens);
-  progress_.begin(measurement.name(), static_cast<uint64_t>(tokens * (repeat + 1)),
-                  base::ProgressUnit::kTokens);
-  num_done_ = 0;
+  model::StateCache cache = pass_.make_cache(1, tokens);
+  pass_.begin(measurement.name(), static_cast<uint64_t>(tokens * (repeat + 1)));
   for (int64_t i = 0; i <= repeat; ++i) {
     const model::SequenceHandle handle = cache.create().value();
     const hardware::LoadMoment begin = hardware::load_now();
@@ -94,7 +73,7 @@ Measurement BenchRunner::prefill(int64_t tokens, int64_t repeat) {
     if (i > 0) measurement.samples.push_back(sample_since(begin));
     cache.release(handle);
   }
-  progress_.end();
+  pass_.end();
   return measurement;
 }
 
@@ -114,7 +93,7 @@ BenchSample BenchRunner::steps(const std::vector<model::SequenceHandle>& handles
                 std::span(ids).subspan(static_cast<size_t>(step * count + i), 1), depth + step,
                 last_want(session_), last_want(session_));
     }
-    forward(batch, cache);
+    pass_.run(batch, cache);
   }
   return sample_since(begin);
 }
@@ -122,10 +101,8 @@ BenchSample BenchRunner::steps(const std::vector<model::SequenceHandle>& handles
 Measurement BenchRunner::decode(int64_t tokens, int64_t depth, int64_t batch, int64_t repeat) {
   Measurement measurement = {
       .kind = BenchKind::kDecode, .tokens = tokens, .depth = depth, .batch = batch};
-  model::StateCache cache = make_cache(batch, depth + tokens);
-  progress_.begin(measurement.name(), static_cast<uint64_t>(depth + tokens * batch * (repeat + 1)),
-                  base::ProgressUnit::kTokens);
-  num_done_ = 0;
+  model::StateCache cache = pass_.make_cache(batch, depth + tokens);
+  pass_.begin(measurement.name(), static_cast<uint64_t>(depth + tokens * batch * (repeat + 1)));
   std::vector<std::byte> past;
   if (depth > 0) {
     const model::SequenceHandle handle = cache.create().value();
@@ -142,7 +119,7 @@ Measurement BenchRunner::decode(int64_t tokens, int64_t depth, int64_t batch, in
     if (i > 0) measurement.samples.push_back(sample);
     for (const model::SequenceHandle handle : handles) cache.release(handle);
   }
-  progress_.end();
+  pass_.end();
   return measurement;
 }
 

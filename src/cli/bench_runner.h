@@ -6,10 +6,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/arena.h"
-#include "base/progress.h"
 #include "cli/bench_report.h"
-#include "cli/session.h"
+#include "cli/forward_pass.h"
 #include "model/batch.h"
 #include "model/state_cache.h"
 
@@ -36,17 +34,12 @@ class BenchRunner {
   Measurement decode(int64_t tokens, int64_t depth, int64_t batch, int64_t repeat);
 
  private:
-  void forward(const model::Batch& batch, model::StateCache& cache);
   void read(model::SequenceHandle handle, int64_t tokens, model::StateCache& cache);
-  model::StateCache make_cache(int64_t num_sequences, int64_t context) const;
   BenchSample steps(const std::vector<model::SequenceHandle>& handles, int64_t tokens,
                     model::StateCache& cache);
 
   Session& session_;
-  const std::atomic<bool>& cancel_;
-  base::Progress& progress_;
-  base::Arena arena_;
-  uint64_t num_done_ = 0;
+  ForwardPass pass_;
 };
 
 }  // namespace tulou::cli

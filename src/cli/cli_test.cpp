@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/json_value.h"
+#include "cli/forward_pass.h"
 #include "cli/forward_rows.h"
 #include "cli/inspect_report.h"
 #include "cli/progress_bar.h"
@@ -93,6 +94,38 @@ TEST_F(ForwardRowsTest, RowsDoNotDependOnHowTheyAreComputed) {
   EXPECT_EQ(logits(ids, 0, true), expected);
   EXPECT_EQ(logits(ids, 2, true), expected);
   EXPECT_TRUE(logits({}, 0, true).empty());
+}
+
+TEST_F(ForwardRowsTest, APassCommitsItsRowsAndCountsThem) {
+  struct Counter final : base::Progress {
+    void begin(std::string_view, uint64_t rows, base::ProgressUnit) override { total = rows; }
+    void advance(uint64_t rows) override { done = rows; }
+    void end() override {}
+    uint64_t total = 0, done = 0;
+  } counter;
+  ForwardPass pass(session_, cancel_, counter);
+  model::StateCache cache = pass.make_cache(1, 8);
+  const model::SequenceHandle handle = cache.create().value();
+  pass.begin("counting", 5);
+  const std::vector<int32_t> ids = {1, 2, 3, 4, 5};
+  for (const auto& [begin, count] : {std::pair<size_t, size_t>{0, 3}, {3, 2}}) {
+    ASSERT_TRUE(cache.reserve(handle, static_cast<int64_t>(count)));
+    model::Batch batch;
+    batch.add(handle, std::span(ids).subspan(begin, count), static_cast<int64_t>(begin),
+              model::Want::kNothing, model::Want::kLogits);
+    EXPECT_EQ(pass.run(batch, cache).logits.size(),
+              static_cast<size_t>(session_.config().vocab_size));
+    EXPECT_EQ(cache.length(handle), static_cast<int64_t>(begin + count));
+    EXPECT_EQ(counter.done, begin + count);
+  }
+  EXPECT_EQ(counter.total, 5u);
+}
+
+TEST_F(ForwardRowsTest, WindowsOfLongTexts) {
+  EXPECT_EQ(session_.window(), std::min(kDefaultWindow, session_.longest_sequence()));
+  ModelSettings shorter = settings();
+  shorter.context = 7;
+  EXPECT_EQ(Session(kModel, shorter, Precision::kExact, progress_).window(), 7);
 }
 
 TEST_F(ForwardRowsTest, Cancelled) {

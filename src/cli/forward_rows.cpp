@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "base/number.h"
 #include "model/batch.h"
-#include "nn/pass.h"
 
 namespace tulou::cli {
 
@@ -47,7 +46,7 @@ void check_sequences(const Session& session, Sequences sequences, const std::str
 
 ForwardRows::ForwardRows(Session& session, const std::atomic<bool>& cancel,
                          base::Progress& progress)
-    : session_(session), cancel_(cancel), progress_(progress) {}
+    : session_(session), pass_(session, cancel, progress) {}
 
 int64_t ForwardRows::rows_per_pass() const {
   const int64_t row_bytes = session_.config().vocab_size * static_cast<int64_t>(sizeof(float));
@@ -55,23 +54,7 @@ int64_t ForwardRows::rows_per_pass() const {
 }
 
 model::StateCache ForwardRows::make_cache(Sequences sequences, int64_t num_at_once) const {
-  const model::CachePlan plan =
-      session_.plan(num_at_once, std::max<int64_t>(1, longest_of(sequences)));
-  return model::StateCache(session_.config(), session_.cache_type(), plan);
-}
-
-model::ForwardResult ForwardRows::forward(const model::Batch& batch, model::StateCache& cache) {
-  arena_.reset();
-  const base::ThreadPool::Lease lease(session_.threads());
-  nn::Pass pass(session_.kernels(), lease, arena_, session_.precision(), &cancel_);
-  pass.set_observer(observer_);
-  const model::ForwardResult result = session_.model().forward(pass, batch, cache);
-  if (result.cancelled) throw base::Error("run.cancelled");
-  for (const model::BatchSequence& sequence : batch.sequences)
-    cache.commit(sequence.handle, static_cast<int64_t>(sequence.end - sequence.begin));
-  num_done_ += batch.rows.size();
-  progress_.advance(num_done_);
-  return result;
+  return pass_.make_cache(num_at_once, std::max<int64_t>(1, longest_of(sequences)));
 }
 
 void ForwardRows::read(std::span<const int32_t> ids, int64_t per_pass, model::StateCache& cache,
@@ -87,7 +70,7 @@ void ForwardRows::read(std::span<const int32_t> ids, int64_t per_pass, model::St
     batch.clear();
     batch.add(*handle, ids.subspan(static_cast<size_t>(begin), static_cast<size_t>(count)), begin,
               others, is_last ? last : others);
-    done(forward(batch, cache));
+    done(pass_.run(batch, cache));
   }
   cache.release(*handle);
 }
@@ -95,13 +78,12 @@ void ForwardRows::read(std::span<const int32_t> ids, int64_t per_pass, model::St
 void ForwardRows::logits(Sequences sequences, int64_t split, const Sink& sink) {
   if (sequences.empty()) return;
   model::StateCache cache = make_cache(sequences, 1);
-  progress_.begin("computing", total_of(sequences), base::ProgressUnit::kTokens);
-  num_done_ = 0;
+  pass_.begin("computing", total_of(sequences));
   for (const std::vector<int32_t>& ids : sequences) {
     read(ids, split > 0 ? split : rows_per_pass(), cache, model::Want::kLogits,
          model::Want::kLogits, [&](const model::ForwardResult& result) { sink(result.logits); });
   }
-  progress_.end();
+  pass_.end();
 }
 
 void ForwardRows::logits_batch(Sequences sequences, int64_t split, const Sink& sink) {
@@ -113,8 +95,7 @@ void ForwardRows::logits_batch(Sequences sequences, int64_t split, const Sink& s
                       base::human_bytes(kMaxBatchBytes));
   const int64_t per_pass = split > 0 ? split : longest_of(sequences);
   model::StateCache cache = make_cache(sequences, static_cast<int64_t>(sequences.size()));
-  progress_.begin("computing", total_of(sequences), base::ProgressUnit::kTokens);
-  num_done_ = 0;
+  pass_.begin("computing", total_of(sequences));
   std::vector<model::SequenceHandle> handles;
   for (size_t i = 0; i < sequences.size(); ++i) handles.push_back(cache.create().value());
   // Passes take tokens of every sequence, the rows are wanted sequence by sequence.
@@ -132,7 +113,7 @@ void ForwardRows::logits_batch(Sequences sequences, int64_t split, const Sink& s
           begin, model::Want::kLogits, model::Want::kLogits);
       members.push_back(i);
     }
-    const model::ForwardResult result = forward(batch, cache);
+    const model::ForwardResult result = pass_.run(batch, cache);
     for (size_t m = 0; m < members.size(); ++m) {
       const model::BatchSequence& part = batch.sequences[m];
       const auto values =
@@ -141,22 +122,21 @@ void ForwardRows::logits_batch(Sequences sequences, int64_t split, const Sink& s
     }
   }
   for (const std::vector<float>& values : rows) sink(values);
-  progress_.end();
+  pass_.end();
 }
 
 std::vector<float> ForwardRows::last_hidden(Sequences sequences) {
   std::vector<float> hidden;
   if (sequences.empty()) return hidden;
   model::StateCache cache = make_cache(sequences, 1);
-  progress_.begin("computing", total_of(sequences), base::ProgressUnit::kTokens);
-  num_done_ = 0;
+  pass_.begin("computing", total_of(sequences));
   for (const std::vector<int32_t>& ids : sequences) {
     read(ids, kMaxRowsPerPass, cache, model::Want::kNothing, model::Want::kHidden,
          [&](const model::ForwardResult& result) {
            hidden.insert(hidden.end(), result.hidden.begin(), result.hidden.end());
          });
   }
-  progress_.end();
+  pass_.end();
   return hidden;
 }
 

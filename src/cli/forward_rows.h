@@ -8,10 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "base/arena.h"
-#include "base/progress.h"
-#include "cli/session.h"
-#include "nn/pass.h"
+#include "cli/forward_pass.h"
 
 namespace tulou::cli {
 
@@ -43,14 +40,13 @@ class ForwardRows {
   void logits_batch(std::span<const std::vector<int32_t>> sequences, int64_t split,
                     const Sink& sink);
   // Every pass from now on shows its products. `observer` must outlive this.
-  void set_observer(nn::LinearObserver* observer) { observer_ = observer; }
+  void set_observer(nn::LinearObserver* observer) { pass_.set_observer(observer); }
 
   // The last token's values after the final norm, for each sequence. [sequences, hidden_size]
   std::vector<float> last_hidden(std::span<const std::vector<int32_t>> sequences);
 
  private:
   int64_t rows_per_pass() const;
-  model::ForwardResult forward(const model::Batch& batch, model::StateCache& cache);
   void read(std::span<const int32_t> ids, int64_t per_pass, model::StateCache& cache,
             model::Want others, model::Want last,
             const std::function<void(const model::ForwardResult&)>& done);
@@ -58,11 +54,7 @@ class ForwardRows {
                                int64_t num_at_once) const;
 
   Session& session_;
-  const std::atomic<bool>& cancel_;
-  base::Progress& progress_;
-  base::Arena arena_;
-  uint64_t num_done_ = 0;
-  nn::LinearObserver* observer_ = nullptr;
+  ForwardPass pass_;
 };
 
 }  // namespace tulou::cli

@@ -12,15 +12,12 @@
 #include "cli/progress_bar.h"
 #include "cli/session.h"
 #include "cli/text_input.h"
-#include "completion/text_model.h"
 #include "quantize/input_statistics.h"
 #include "quantize/quantizer.h"
 
 namespace tulou::cli {
 
 namespace {
-
-constexpr int64_t kDefaultChunk = 512;
 
 class ImatrixCommand final : public Command {
  public:
@@ -44,14 +41,11 @@ class ImatrixCommand final : public Command {
     const ModelSettings settings = options_.resolve();
     const std::string path = resolve_model(model_);
     quantize::check_output(out_, {path, file_}, replaces_);
-    const std::string text = read_text(file_, lossy_ ? Invalid::kReplace : Invalid::kRefuse);
-    const auto text_model = completion::TextModel::open(path);
     const std::vector<int32_t> ids =
-        text_model.tokenizer().encode(text, text::Tokenizer::Special::kText);
+        read_tokens(path, file_, lossy_ ? Invalid::kReplace : Invalid::kRefuse);
     ProgressBar progress;
     Session session(path, settings, Precision::kDefault, progress);
-    const int64_t chunk = settings.context ? session.longest_sequence()
-                                           : std::min(kDefaultChunk, session.longest_sequence());
+    const int64_t chunk = session.window();
     const std::vector<std::vector<int32_t>> chunks = cut(ids, static_cast<size_t>(chunk));
     check_sequences(session, chunks, shown_source(file_));
     quantize::InputCollector collector(session.model());

@@ -13,13 +13,10 @@
 #include "cli/progress_bar.h"
 #include "cli/session.h"
 #include "cli/text_input.h"
-#include "completion/text_model.h"
 
 namespace tulou::cli {
 
 namespace {
-
-constexpr int64_t kDefaultWindow = 512;
 
 // log softmax in double precision.
 void log_softmax(std::span<const float> logits, std::vector<double>& out) {
@@ -106,14 +103,11 @@ class PerplexityCommand final : public Command {
   int run(Output& out) override {
     const ModelSettings settings = options_.resolve();
     const std::string path = resolve_model(model_);
-    const std::string text = read_text(file_, lossy_ ? Invalid::kReplace : Invalid::kRefuse);
-    const auto text_model = completion::TextModel::open(path);
     const std::vector<int32_t> ids =
-        text_model.tokenizer().encode(text, text::Tokenizer::Special::kText);
+        read_tokens(path, file_, lossy_ ? Invalid::kReplace : Invalid::kRefuse);
     ProgressBar progress;
     Session session(path, settings, Precision::kDefault, progress);
-    const int64_t window = settings.context ? session.longest_sequence()
-                                            : std::min(kDefaultWindow, session.longest_sequence());
+    const int64_t window = session.window();
     const std::vector<std::vector<int32_t>> windows = cut(ids, window);
     check_sequences(session, windows, shown_source(file_));
     LogitFileHeader header;

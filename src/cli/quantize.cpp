@@ -34,7 +34,6 @@ class QuantizeCommand final : public Command {
     if (type_ == nullptr) throw base::Error("cli.usage", "--type is required", "quantize");
     const std::string path = resolve_model(in_);
     const auto source = checkpoint::Checkpoint::open(path);
-    quantize::check_output(out_, inputs(*source), replaces_);
     std::optional<quantize::ImportanceMatrix> importance;
     if (!importance_.empty()) importance = quantize::ImportanceMatrix::read(importance_);
     std::optional<quantize::Vocabulary> vocabulary;
@@ -59,13 +58,6 @@ class QuantizeCommand final : public Command {
     if (type_ == nullptr)
       throw base::Error("cli.bad_value", "--type", base::printable(name),
                         "one of " + quantize::file_type_names());
-  }
-
-  std::vector<std::string> inputs(const checkpoint::Checkpoint& source) const {
-    std::vector<std::string> paths = {source.path()};
-    for (size_t i = 0; i < source.num_files(); ++i) paths.push_back(source.file_path(i));
-    if (!importance_.empty()) paths.push_back(importance_);
-    return paths;
   }
 
   void print(const quantize::QuantizeReport& report, Output& out) const {

@@ -65,6 +65,11 @@ int64_t Session::longest_sequence() const {
   return settings_.context.value_or(longest);
 }
 
+int64_t Session::window() const {
+  const int64_t longest = longest_sequence();
+  return settings_.context ? longest : std::min(kDefaultWindow, longest);
+}
+
 model::CachePlan Session::plan(int64_t num_sequences, int64_t context) const {
   const model::CachePlan wanted = model::plan_cache(config(), cache_type_, num_sequences, context);
   const uint64_t available = base::available_memory();

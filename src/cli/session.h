@@ -22,6 +22,7 @@ std::string resolve_model(const std::string& argument);
 
 // The longest context that is chosen when nobody asks for one.
 inline constexpr int64_t kDefaultContext = 4096;
+inline constexpr int64_t kDefaultWindow = 512;
 
 class Session {
  public:
@@ -43,6 +44,9 @@ class Session {
   int64_t context(int64_t num_sequences) const;
   // The most tokens a sequence may have: --context, else what the model was made for.
   int64_t longest_sequence() const;
+  // The tokens of a piece that a long text is cut into: --context, else kDefaultWindow, but at most
+  // what the model was made for.
+  int64_t window() const;
   // A plan for sequences of `context` tokens. Error engine.context_does_not_fit.
   model::CachePlan plan(int64_t num_sequences, int64_t context) const;
 

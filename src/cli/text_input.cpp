@@ -5,6 +5,7 @@
 #include "base/json_value.h"
 #include "base/number.h"
 #include "base/utf8.h"
+#include "completion/text_model.h"
 
 namespace tulou::cli {
 
@@ -21,6 +22,13 @@ std::string checked_text(std::string text, const std::string& source, Invalid in
 
 std::string read_text(const std::string& path, Invalid invalid) {
   return checked_text(read_file_or_input(path, kMaxTextBytes), shown_source(path), invalid);
+}
+
+std::vector<int32_t> read_tokens(const std::string& path, const std::string& file,
+                                 Invalid invalid) {
+  const std::string text = read_text(file, invalid);
+  const auto model = completion::TextModel::open(path);
+  return model.tokenizer().encode(text, text::Tokenizer::Special::kText);
 }
 
 base::Json read_json(const std::string& path) {

@@ -1,8 +1,10 @@
 // Text that users hand to commands: read, checked to be UTF-8, shown without driving the terminal.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "cli/output.h"
@@ -18,6 +20,10 @@ std::string checked_text(std::string text, const std::string& source, Invalid in
 
 // The content of a file, or of standard input for "-" or "", checked.
 std::string read_text(const std::string& path, Invalid invalid);
+
+// The tokens of such a text for the model at `path`; special tokens that are written in it are
+// text.
+std::vector<int32_t> read_tokens(const std::string& path, const std::string& file, Invalid invalid);
 
 // "standard input" for "-" and "", else the path.
 std::string shown_source(const std::string& path);

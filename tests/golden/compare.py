@@ -119,11 +119,20 @@ def differing_bits(a, b, what):
         raise Mismatch(f"{what}: {bits} bits differ, first in row {int(rows[0])}")
 
 
+def log_softmax(rows):
+    shifted = rows.astype(np.float64) - rows.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def kl_of_rows(wanted, rows):
+    """KL(softmax(wanted) || softmax(rows)) of each row."""
+    p, q = log_softmax(wanted), log_softmax(rows)
+    return (np.exp(p) * (p - q)).sum(axis=1)
+
+
 def kl_divergence(wanted, rows):
     """Mean over the rows of KL(softmax(wanted) || softmax(rows))."""
-    p, q = (x.astype(np.float64) - x.max(axis=1, keepdims=True) for x in (wanted, rows))
-    p, q = (x - np.log(np.exp(x).sum(axis=1, keepdims=True)) for x in (p, q))
-    return float((np.exp(p) * (p - q)).sum(axis=1).mean())
+    return float(kl_of_rows(wanted, rows).mean())
 
 
 def invariance(program, model, ids, prefixes, options, quick):

@@ -26,15 +26,6 @@ TEXTS = ["GPL-3", "Apache-2.0", "MPL-2.0", "LGPL-2.1", "GFDL-1.3", "MPL-1.1", "G
 CHUNK = 512
 
 
-def log_softmax(logits):
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-
-
-def divergence(reference, other):
-    return (np.exp(reference) * (reference - other)).sum(axis=1)
-
-
 class Peer:
     """llama.cpp's logits with its default options."""
 
@@ -69,11 +60,11 @@ def measure(program, peer, model, ids, options):
     ours, theirs, differ, margins = [], [], [], []
     for begin in range(0, len(ids), CHUNK):
         chunk = ids[begin:begin + CHUNK]
-        exact = log_softmax(program.logits(model, chunk, "--precision", "exact"))
-        own = log_softmax(program.logits(model, chunk, "--precision", "default", *options))
-        other = log_softmax(peer.logits(chunk))
-        ours.append(divergence(exact, own))
-        theirs.append(divergence(exact, other))
+        exact = program.logits(model, chunk, "--precision", "exact")
+        own = program.logits(model, chunk, "--precision", "default", *options)
+        other = peer.logits(chunk)
+        ours.append(compare.kl_of_rows(exact, own))
+        theirs.append(compare.kl_of_rows(exact, other))
         best, wanted = own.argmax(axis=1), other.argmax(axis=1)
         rows = np.arange(len(chunk))
         differ.append(best != wanted)
