@@ -12,9 +12,11 @@
 namespace tulou::hardware {
 namespace {
 
-constexpr size_t kStreams = 8;
-constexpr size_t kStep = 512;          // bytes of one stream before the next one
-constexpr size_t kAhead = 1024;        // how far the prefetch runs in front
+// Several streams with short turns keep the processor's own prefetchers busiest: of the patterns
+// tried on Zen 3, none was faster (1 to 32 streams, turns of 128 to 2,304 bytes, with and without
+// prefetch instructions).
+constexpr size_t kStreams = 4;
+constexpr size_t kStep = 256;          // bytes of one stream before the next one
 constexpr size_t kPartsPerThread = 4;  // claimed one by one, so that a slow thread does fewer
 constexpr size_t kLine = 64;
 
@@ -30,7 +32,6 @@ uint64_t read_all(const std::byte* begin, size_t bytes) {
     for (size_t stream = 0; stream < kStreams; ++stream) {
       const std::byte* from = begin + stream * stream_bytes + at;
       for (size_t line = 0; line < kStep; line += kLine) {
-        __builtin_prefetch(from + line + kAhead);
         for (size_t i = 0; i < 4; ++i) {
           Vector value;
           std::memcpy(&value, from + line + i * sizeof(Vector), sizeof(Vector));

@@ -1,19 +1,21 @@
 // The fp32 recipe of gemm.h. Included once a level.
 
+constexpr int kPanelVectors = static_cast<int>(kPanelRows / kLanes);
+// Values of a panel that are read before the next stream has its turn.
+constexpr int64_t kStreamValues = 64;
+
 // kP panels of one plain type: get(k, r) is a vector of weights at k, r counting vectors of rows
 // over all panels.
-constexpr int kPanelVectors = static_cast<int>(kPanelRows / kLanes);
-
 template <tensor::DType kType>
 struct PlainPanels {
   const std::byte* panel[2];
-  // Asks for what values k and k + 1 take, 4 KiB ahead: what a core's own prefetcher does not do
-  // while it computes.
+  // Asks for what values k and k + 1 take, kStreamValues ahead: what the stream reads at its next
+  // turn.
   TULOU_INLINE void prefetch(const PlainPanels& source, int panels, int64_t k) {
     constexpr size_t kBytes = kType == tensor::DType::kF32 ? 64 : 32;
     for (int p = 0; p < panels; ++p) {
       for (size_t i = 0; i < 2 * kBytes; i += 64)
-        prefetch_line(source.panel[p], static_cast<size_t>(k) * kBytes + 4096 + i);
+        prefetch_line(source.panel[p], static_cast<size_t>(k + kStreamValues) * kBytes + i);
     }
   }
   TULOU_INLINE V get(const PlainPanels& p, int64_t k, int r) {
@@ -31,14 +33,19 @@ struct PlainPanels {
   }
 };
 
-// Adds the products of k in [begin, end), a slice, to sums[p][m][16]; x is row 0 at k = 0.
-template <int kM, int kP, typename Source>
+// The products of k in [begin, end) for sums[p][m][16]; x is row 0 at k = 0. Either they are a
+// whole slice, whose chain is added to the sums, or (kPart) they go on with the chain that the sums
+// are.
+template <int kM, int kP, bool kPart, typename Source>
 TULOU_INLINE void float_tile(const Source& source, int64_t begin, int64_t end, const float* x,
                              int64_t x_stride, float* const* sums) {
   constexpr int kR = kP * kPanelVectors;
+  const auto sum = [&](int m, int r) TULOU_LAMBDA {
+    return sums[r / kPanelVectors] + m * kPanelRows + r % kPanelVectors * kLanes;
+  };
   V acc[kM][kR];
   for (int m = 0; m < kM; ++m)
-    for (int r = 0; r < kR; ++r) acc[m][r] = zero();
+    for (int r = 0; r < kR; ++r) acc[m][r] = kPart ? load(sum(m, r)) : zero();
   const auto step = [&](int64_t k) TULOU_LAMBDA {
     V w[kR];
     for (int r = 0; r < kR; ++r) w[r] = Source::get(source, k, r);
@@ -55,10 +62,8 @@ TULOU_INLINE void float_tile(const Source& source, int64_t begin, int64_t end, c
   }
   if (k < end) step(k);
   for (int m = 0; m < kM; ++m) {
-    for (int r = 0; r < kR; ++r) {
-      float* sum = sums[r / kPanelVectors] + m * kPanelRows + r % kPanelVectors * kLanes;
-      store(sum, add(load(sum), acc[m][r]));
-    }
+    for (int r = 0; r < kR; ++r)
+      store(sum(m, r), kPart ? acc[m][r] : add(load(sum(m, r)), acc[m][r]));
   }
 }
 
@@ -78,25 +83,40 @@ TULOU_INLINE void put_panel(const GemmArgs& a, int64_t panel, int64_t m, int64_t
   }
 }
 
-// Rows [m, m + rows) of x, rows <= kDirectRows, straight from the panels.
+// kM rows of x from row m on, straight from the panels: all panels of the call side by side.
 template <int kM, tensor::DType kType>
 TULOU_INLINE void float_direct(const GemmArgs& a, int64_t m) {
   constexpr int kP = kM == 1 ? 2 : 1;
+  constexpr int64_t kSums = kM * kPanelRows;
   const size_t bytes = panel_bytes(kType, a.k);
-  for (int64_t i = 0; i < a.count; i += kP) {
-    PlainPanels<kType> source{};
-    float* sums[kP];
-    int64_t panels[kP];
-    for (int p = 0; p < kP; ++p) {
-      panels[p] = a.first + std::min(i + p, a.count - 1) * a.step;
-      source.panel[p] = a.panels + static_cast<size_t>(panels[p]) * bytes;
-      sums[p] = a.scratch + p * kM * kPanelRows;
+  const float* x = a.x + m * a.x_stride;
+  float* sums = a.scratch;
+  float* chains = sums + (kMaxStreams + 1) * kSums;
+  for (int64_t i = 0; i < a.count; i += kMaxStreams) {
+    const int64_t streams = std::min(kMaxStreams, a.count - i);
+    std::fill_n(sums, streams * kSums, 0.0f);
+    for (int64_t slice = 0; slice < a.k; slice += kFloatDepth) {
+      std::fill_n(chains, streams * kSums, 0.0f);
+      const int64_t slice_end = std::min(a.k, slice + kFloatDepth);
+      for (int64_t k = slice; k < slice_end; k += kStreamValues) {
+        const int64_t end = std::min(slice_end, k + kStreamValues);
+        for (int64_t s = 0; s < streams; s += kP) {
+          PlainPanels<kType> source{};
+          float* to[kP];
+          for (int p = 0; p < kP; ++p) {
+            // The last one of an odd number is done twice, the second time beside itself.
+            const int64_t stream = std::min(s + p, streams - 1);
+            source.panel[p] =
+                a.panels + static_cast<size_t>(a.first + (i + stream) * a.step) * bytes;
+            to[p] = chains + (s + p) * kSums;
+          }
+          float_tile<kM, kP, true>(source, k, end, x, a.x_stride, to);
+        }
+      }
+      for (int64_t j = 0; j < streams * kSums; ++j) sums[j] += chains[j];
     }
-    std::memset(a.scratch, 0, sizeof(float) * kP * kM * kPanelRows);
-    for (int64_t k = 0; k < a.k; k += kFloatDepth)
-      float_tile<kM, kP>(source, k, std::min(a.k, k + kFloatDepth), a.x + m * a.x_stride,
-                         a.x_stride, sums);
-    for (int p = 0; p < kP && i + p < a.count; ++p) put_panel(a, panels[p], m, kM, sums[p]);
+    for (int64_t s = 0; s < streams; ++s)
+      put_panel(a, a.first + (i + s) * a.step, m, kM, sums + s * kSums);
   }
 }
 
@@ -154,7 +174,7 @@ TULOU_INLINE void float_expanded(const GemmArgs& a, int64_t i, int64_t m, int64_
     const auto tile = [&]<int kM>() TULOU_LAMBDA {
       float* at[kFloatPanels];
       for (int p = 0; p < kFloatPanels; ++p) at[p] = sums + (p * rows + t) * kPanelRows;
-      float_tile<kM, kFloatPanels>(source, k, end, x + t * a.x_stride, a.x_stride, at);
+      float_tile<kM, kFloatPanels, false>(source, k, end, x + t * a.x_stride, a.x_stride, at);
       t += kM;
     };
     while (t + kFloatRows <= rows) tile.template operator()<kFloatRows>();

@@ -212,10 +212,95 @@ TULOU_INLINE void block_products(const typename Source::Place (&at)[kR / kPanelV
 
 #endif
 
-// Adds blocks [begin, end) to sums[p][m][16].
-template <typename Source, int kM, int kP>
-TULOU_INLINE void int8_tile(const Source& source, int64_t begin, int64_t end,
+// Adds a block of kP panels, which lie at `at`, to acc.
+template <typename Source, int kM, int kR>
+TULOU_INLINE void add_block(const typename Source::Place (&at)[kR / kPanelVectors],
+                            const QuantizedRows (&x)[kM], int64_t block, V (&acc)[kM][kR]) {
+  V products[kM][kR];
+  block_products<Source, kM, kR>(at, x, block, products);
+  for (int r = 0; r < kR; ++r) {
+    const V scale = Source::scale(at[r / kPanelVectors], r % kPanelVectors);
+    for (int m = 0; m < kM; ++m) {
+      acc[m][r] = fma(mul(products[m][r], scale), set1(x[m].scale[block]), acc[m][r]);
+      if constexpr (Source::Codes::kMin) {
+        const V min = Source::min(at[r / kPanelVectors], r % kPanelVectors);
+        acc[m][r] = fma(min, set1(x[m].scaled_sum[block]), acc[m][r]);
+      }
+    }
+  }
+}
+
+// Groups of a panel that are read before the next stream has its turn: 1 to 4 KiB.
+template <tensor::DType kType>
+constexpr int64_t kTurnGroups = group_blocks(kType) == 2 ? 2 : 1;
+
+// Asks for a block's share of the group that is a turn ahead: not all at once, or the requests wait
+// for each other.
+template <tensor::DType kType>
+TULOU_INLINE void prefetch_share(const std::byte* group, int64_t b) {
+  constexpr size_t kBytes = panel_layout(kType).group_bytes;
+  constexpr int64_t kLines = kBytes / 64, kBlocks = group_blocks(kType);
+  for (int64_t line = b * kLines / kBlocks; line < (b + 1) * kLines / kBlocks; ++line)
+    prefetch_line(
+        group, static_cast<size_t>(kTurnGroups<kType>) * kBytes + 64 * static_cast<size_t>(line));
+}
+
+// Adds the blocks [first, end) of a panel, a turn, to sums[m][16]; `group` holds block `first`.
+template <tensor::DType kType, int kM>
+TULOU_INLINE void int8_turn(const std::byte* group, int64_t first, int64_t end,
+                            const QuantizedRows (&x)[kM], float* sums) {
+  V acc[kM][kPanelVectors];
+  for (int m = 0; m < kM; ++m)
+    for (int r = 0; r < kPanelVectors; ++r) acc[m][r] = load(sums + m * kPanelRows + r * kLanes);
+  const auto add = [&](int64_t b) TULOU_LAMBDA {
+    prefetch_share<kType>(group, b);
+    const typename PackedPanel<kType>::Place at[1] = {{group, b}};
+    add_block<PackedPanel<kType>, kM, kPanelVectors>(at, x, first + b, acc);
+  };
+  for (; first < end; first += group_blocks(kType), group += panel_layout(kType).group_bytes) {
+    if constexpr (group_blocks(kType) == 2) {  // offsets that the compiler knows
+      add(0);
+      if (first + 1 < end) add(1);
+    } else {
+      for (int64_t b = 0; b < std::min(group_blocks(kType), end - first); ++b) add(b);
+    }
+  }
+  for (int m = 0; m < kM; ++m)
+    for (int r = 0; r < kPanelVectors; ++r) store(sums + m * kPanelRows + r * kLanes, acc[m][r]);
+}
+
+// kM rows of x from row m on, straight from the panels: all panels of the call side by side, a
+// group of each in turn.
+template <int kM, tensor::DType kType>
+TULOU_INLINE void int8_direct(const GemmArgs& a, int64_t m) {
+  constexpr int64_t kTurn = kTurnGroups<kType> * group_blocks(kType);
+  const size_t bytes = panel_bytes(kType, a.k);
+  const int64_t blocks = a.k / kBlock;
+  QuantizedRows x[kM];
+  for (int i = 0; i < kM; ++i) x[i] = a.quantized.from(m + i, a.k);
+  for (int64_t i = 0; i < a.count; i += kMaxStreams) {
+    const int64_t streams = std::min(kMaxStreams, a.count - i);
+    const std::byte* group[kMaxStreams];
+    for (int64_t s = 0; s < streams; ++s)
+      group[s] = a.panels + static_cast<size_t>(a.first + (i + s) * a.step) * bytes;
+    std::memset(a.scratch, 0, sizeof(float) * static_cast<size_t>(streams * kM * kPanelRows));
+    for (int64_t first = 0; first < blocks; first += kTurn) {
+      const int64_t end = std::min(blocks, first + kTurn);
+      for (int64_t s = 0; s < streams; ++s) {
+        int8_turn<kType, kM>(group[s], first, end, x, a.scratch + s * kM * kPanelRows);
+        group[s] += kTurnGroups<kType> * panel_layout(kType).group_bytes;
+      }
+    }
+    for (int64_t s = 0; s < streams; ++s)
+      put_panel(a, a.first + (i + s) * a.step, m, kM, a.scratch + s * kM * kPanelRows);
+  }
+}
+
+// Adds `count` expanded blocks, block `first` and those after it, to sums[p][m][16].
+template <tensor::DType kType, int kM, int kP>
+TULOU_INLINE void int8_tile(const ExpandedBlock* const (&panels)[kP], int64_t first, int64_t count,
                             const QuantizedRows (&x)[kM], float* const (&sums)[kP]) {
+  using Source = ExpandedPanel<kType>;
   constexpr int kR = kP * kPanelVectors;
   const auto sum = [&](int m, int r) TULOU_LAMBDA {
     return sums[r / kPanelVectors] + m * kPanelRows + r % kPanelVectors * kLanes;
@@ -223,50 +308,13 @@ TULOU_INLINE void int8_tile(const Source& source, int64_t begin, int64_t end,
   V acc[kM][kR];
   for (int m = 0; m < kM; ++m)
     for (int r = 0; r < kR; ++r) acc[m][r] = load(sum(m, r));
-  for (int64_t block = begin; block < end; ++block) {
+  for (int64_t b = 0; b < count; ++b) {
     typename Source::Place at[kP];
-    for (int p = 0; p < kP; ++p) at[p] = Source::place(source, p, block);
-    if constexpr (Source::kPacked) {
-      for (int p = 0; p < kP; ++p) Source::prefetch(source, p, block);
-    }
-    V products[kM][kR];
-    block_products<Source, kM, kR>(at, x, block, products);
-    for (int r = 0; r < kR; ++r) {
-      const V scale = Source::scale(at[r / kPanelVectors], r % kPanelVectors);
-      for (int m = 0; m < kM; ++m) {
-        acc[m][r] = fma(mul(products[m][r], scale), set1(x[m].scale[block]), acc[m][r]);
-        if constexpr (Source::Codes::kMin) {
-          const V min = Source::min(at[r / kPanelVectors], r % kPanelVectors);
-          acc[m][r] = fma(min, set1(x[m].scaled_sum[block]), acc[m][r]);
-        }
-      }
-    }
+    for (int p = 0; p < kP; ++p) at[p] = panels[p] + b;
+    add_block<Source, kM, kR>(at, x, first + b, acc);
   }
   for (int m = 0; m < kM; ++m)
     for (int r = 0; r < kR; ++r) store(sum(m, r), acc[m][r]);
-}
-
-// kM rows of x from row m on, straight from the panels: all panels of the call side by side.
-template <int kM, tensor::DType kType>
-TULOU_INLINE void int8_direct(const GemmArgs& a, int64_t m) {
-  const size_t bytes = panel_bytes(kType, a.k);
-  const int64_t blocks = a.k / kBlock;
-  QuantizedRows x[kM];
-  for (int i = 0; i < kM; ++i) x[i] = a.quantized.from(m + i, a.k);
-  for (int64_t i = 0; i < a.count; i += kMaxStreams) {
-    const int64_t streams = std::min(kMaxStreams, a.count - i);
-    std::memset(a.scratch, 0, sizeof(float) * static_cast<size_t>(streams * kM * kPanelRows));
-    for (int64_t begin = 0; begin < blocks; begin += kStreamBlocks) {
-      const int64_t end = std::min(blocks, begin + kStreamBlocks);
-      for (int64_t s = 0; s < streams; ++s) {
-        const std::byte* panel = a.panels + static_cast<size_t>(a.first + (i + s) * a.step) * bytes;
-        float* const sums[1] = {a.scratch + s * kM * kPanelRows};
-        int8_tile<PackedPanels<kType>, kM, 1>({{panel, panel}}, begin, end, x, sums);
-      }
-    }
-    for (int64_t s = 0; s < streams; ++s)
-      put_panel(a, a.first + (i + s) * a.step, m, kM, a.scratch + s * kM * kPanelRows);
-  }
 }
 
 // Panels side by side and rows of x in a tile: what fits the registers.
@@ -287,15 +335,14 @@ TULOU_INLINE void int8_expanded(const GemmArgs& a, int64_t i, int64_t m, int64_t
   std::memset(sums, 0, sizeof(float) * static_cast<size_t>(kInt8Panels * rows * kPanelRows));
   for (int64_t begin = 0; begin < blocks; begin += kExpandedBlocks) {
     const int64_t end = std::min(blocks, begin + kExpandedBlocks);
-    ExpandedPanels<kType> source{};
-    source.first = begin;
+    const ExpandedBlock* source[kInt8Panels];
     for (int p = 0; p < kInt8Panels; ++p) {
       const int64_t panel = a.first + std::min(i + p, a.count - 1) * a.step;
       ExpandedBlock* here = expanded + p * kExpandedBlocks;
       for (int64_t block = begin; block < end; ++block)
         expand_block<kType>(a.panels + static_cast<size_t>(panel) * bytes, block,
                             here[block - begin]);
-      source.panel[p] = here;
+      source[p] = here;
     }
     int64_t t = 0;
     const auto tile = [&]<int kM>() TULOU_LAMBDA {
@@ -303,8 +350,9 @@ TULOU_INLINE void int8_expanded(const GemmArgs& a, int64_t i, int64_t m, int64_t
       for (int j = 0; j < kM; ++j) x[j] = a.quantized.from(m + t + j, a.k);
       float* at[kInt8Panels];
       for (int p = 0; p < kInt8Panels; ++p) at[p] = sums + (p * rows + t) * kPanelRows;
+      const ExpandedBlock* const(&from)[kInt8Panels] = source;
       float* const(&to)[kInt8Panels] = at;
-      int8_tile<ExpandedPanels<kType>, kM, kInt8Panels>(source, begin, end, x, to);
+      int8_tile<kType, kM, kInt8Panels>(from, begin, end - begin, x, to);
       t += kM;
     };
     while (t + kInt8Rows <= rows) tile.template operator()<kInt8Rows>();

@@ -62,8 +62,6 @@ TULOU_INLINE VI load_s8(const std::byte* p) {
 }
 #endif
 constexpr int64_t kVectorBytes = 4 * kLanes;
-// Blocks of a panel that are read before the next stream has its turn.
-constexpr int64_t kStreamBlocks = 8;
 
 // What is known of a type's codes. A weight is (code - kOffset) * scale + min.
 template <tensor::DType kType>
@@ -77,30 +75,18 @@ struct CodesOf {
   static constexpr int kFlush = kType == kQ6_K ? 2 : kType == kQ5_0 || kType == kQ5_K ? 4 : 8;
 };
 
-// Panels as they are packed.
+// A panel as it is packed.
 template <tensor::DType kType>
-struct PackedPanels {
+struct PackedPanel {
   using Codes = CodesOf<kType>;
   static constexpr PanelLayout kLayout = panel_layout(kType);
   static constexpr bool kPacked = true;
-  const std::byte* panel[2];
 
   // Where a block lies.
   struct Place {
     const std::byte* group;
     int64_t b;
   };
-  TULOU_INLINE Place place(const PackedPanels& source, int p, int64_t block) {
-    return {group_of(kType, source.panel[p], block), block % group_blocks(kType)};
-  }
-
-  // Asks for the block that is kStreamBlocks after this one: what the stream reads at its next
-  // turn.
-  TULOU_INLINE void prefetch(const PackedPanels& source, int p, int64_t block) {
-    constexpr size_t kBytes = kLayout.group_bytes / static_cast<size_t>(group_blocks(kType));
-    const size_t ahead = static_cast<size_t>(block + kStreamBlocks) * kBytes;
-    for (size_t i = 0; i < kBytes; i += 64) prefetch_line(source.panel[p], ahead + i);
-  }
 
   // Codes of values 4 g ... 4 g + 3, and of those 16 after them, for the rows of vector r; g < 4.
   template <int g>
@@ -168,7 +154,7 @@ struct PackedPanels {
   }
 };
 
-// A slice of a panel with its codes as bytes and its scales as floats: one block after the other.
+// A block of a panel with its codes as bytes and its scales as floats.
 struct alignas(64) ExpandedBlock {
   std::byte codes[8 * 64];
   float scale[kPanelRows];
@@ -177,15 +163,10 @@ struct alignas(64) ExpandedBlock {
 };
 
 template <tensor::DType kType>
-struct ExpandedPanels {
+struct ExpandedPanel {
   using Codes = CodesOf<kType>;
   static constexpr bool kPacked = false;
-  const ExpandedBlock* panel[2];
-  int64_t first;  // block that panel[p][0] is
   using Place = const ExpandedBlock*;
-  TULOU_INLINE Place place(const ExpandedPanels& source, int p, int64_t block) {
-    return source.panel[p] + (block - source.first);
-  }
   template <int g>
   TULOU_INLINE VI codes(Place at, int r) {
     return load_bytes(at->codes + 64 * g + r * kVectorBytes);
@@ -199,9 +180,8 @@ struct ExpandedPanels {
 
 template <tensor::DType kType>
 TULOU_INLINE void expand_block(const std::byte* panel, int64_t block, ExpandedBlock& out) {
-  using Packed = PackedPanels<kType>;
-  const Packed source = {{panel, panel}};
-  const typename Packed::Place at = Packed::place(source, 0, block);
+  using Packed = PackedPanel<kType>;
+  const typename Packed::Place at = {group_of(kType, panel, block), block % group_blocks(kType)};
   for (int r = 0; r < kPanelVectors; ++r) {
     unrolled<4>([&]<int g>() TULOU_LAMBDA {
       VI first, second;
