@@ -25,10 +25,9 @@ ERROR_LIMIT = 1.02
 EXACT = 1e-6
 WIDTH, ROWS = 1536, 256
 TYPES = ("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS")
-# Types that are converted on loading, and those that ggml quantises with importance only.
+# Types that are converted on loading.
 CONVERTED = ("Q2_K", "Q3_K", "Q5_1", "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS",
              "IQ3_S", "TQ1_0", "TQ2_0", "MXFP4", "NVFP4")
-NEED_IMPORTANCE = ("IQ1_S", "IQ2_XXS", "IQ2_XS")
 ADDED_LIMIT = 0.006
 FILE_TYPES = {"Q4_0": 2, "Q4_1": 3, "Q4_K_S": 14, "Q4_K_M": 15, "Q5_K_M": 17, "Q6_K": 18, "Q8_0": 7,
               "IQ4_NL": 25, "IQ4_XS": 30, "F16": 1, "BF16": 32, "F32": 0}
@@ -158,16 +157,16 @@ def compare_conversions(c):
     shape = (256, 4096)
     groups = [np.ascontiguousarray(values * 0.02, np.float32)
               for values in (rng.standard_normal(shape), rng.standard_t(6, shape))]
-    print("\n## Conversions on loading\n\nOf weights that `ggml_quantize_chunk` quantised, "
-          "normal and Student-t with 6 degrees of freedom: how far the stored values are from the "
-          "weights, and what the conversion adds, in % of the root mean square; limit of what is "
+    print("\n## Conversions on loading\n\nOf weights that `ggml_quantize_chunk` quantised "
+          "with an importance of 1 for each column, normal and Student-t with 6 degrees of "
+          "freedom: how far the stored values are from the weights, and what the conversion adds, "
+          "in % of the root mean square; limit of what is "
           f"added {100 * ADDED_LIMIT:.1f}.\n\n| stored | own | becomes | added |\n"
           "|---|---|---|---|")
     for kind in CONVERTED:
         own, added = [], []
         for rows in groups:
-            importance = np.ones(shape[1], np.float32) if kind in NEED_IMPORTANCE else None
-            stored = c.encoded(kind, rows, importance)
+            stored = c.encoded(kind, rows, np.ones(shape[1], np.float32))
             values = gguf.quants.dequantize(stored, gguf.GGMLQuantizationType[kind])
             target, ours = c.converted(kind, stored, shape[1])
             own.append(root_mean_square(values - rows) / root_mean_square(rows))
