@@ -10,6 +10,7 @@ The same arguments give the same bytes. Weights are spread around 0 with a devia
 1 / sqrt(width), so that activations stay finite, and no stored number is denormal.
 """
 
+import itertools
 import os
 import struct
 import sys
@@ -182,18 +183,23 @@ class Metadata:
 
 
 def add_tokenizer(meta, vocabulary, pre):
-    """A byte-level vocabulary of the right size: the bytes, made-up words, one special token."""
+    """A byte-level vocabulary of the right size, with merges for all of it: the bytes, all pairs of
+    bytes, threes of them, one special token."""
     own = [*range(33, 127), *range(161, 173), *range(174, 256)]
     rest = iter(range(256, 512))
-    tokens = [chr(b) if b in own else chr(next(rest)) for b in range(256)]
-    tokens += [f"word{i}" for i in range(256, vocabulary - 1)] + ["<|endoftext|>"]
+    characters = [chr(b) if b in own else chr(next(rest)) for b in range(256)]
+    pairs = [(a, b) for a in characters for b in characters]
+    threes = ((a + b, c) for a, b in pairs for c in characters)
+    merges = pairs + list(itertools.islice(threes, vocabulary - 257 - len(pairs)))
+    tokens = characters + [a + b for a, b in merges] + ["<|endoftext|>"]
     meta.string("tokenizer.ggml.model", "gpt2")
     meta.string("tokenizer.ggml.pre", pre)
     meta.array("tokenizer.ggml.tokens", 8, vocabulary, b"".join(map(text, tokens)))
     kinds = np.ones(vocabulary, "<i4")
     kinds[-1] = 3  # control
     meta.array("tokenizer.ggml.token_type", 5, vocabulary, kinds.tobytes())
-    meta.array("tokenizer.ggml.merges", 8, 1, text("w o"))
+    meta.array("tokenizer.ggml.merges", 8, len(merges),
+               b"".join(text(f"{a} {b}") for a, b in merges))
     meta.integer("tokenizer.ggml.eos_token_id", vocabulary - 1)
 
 

@@ -68,6 +68,27 @@ TEST(Buffer, IsZeroedAlignedAndMovable) {
   }
 }
 
+TEST(Slab, HandsOutAlignedPartsThatDoNotOverlapAndOutliveIt) {
+  std::vector<Buffer> parts;
+  {
+    Slab slab(size_t{5} << 20, "test");
+    for (const size_t bytes : {size_t{1}, size_t{100}, size_t{3} << 20, size_t{0}, size_t{4} << 20})
+      parts.push_back(slab.take(bytes, "part"));
+  }
+  for (size_t i = 0; i < parts.size(); ++i) {
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(parts[i].data()) % 64, 0u);
+    std::memset(parts[i].data(), static_cast<int>(i + 1), parts[i].size());
+  }
+  for (size_t i = 0; i < parts.size(); ++i) {
+    for (size_t at = 0; at < parts[i].size(); ++at)
+      ASSERT_EQ(parts[i].data()[at], static_cast<std::byte>(i + 1)) << i << " at " << at;
+  }
+  EXPECT_EQ(parts[1].data() - parts[0].data(), 64);  // in the slab
+  // The last one did not fit and has memory of its own.
+  EXPECT_TRUE(parts[4].data() < parts[0].data() || parts[4].data() >= parts[0].data() + (5 << 20));
+  EXPECT_EQ(error_id([] { Slab slab(SIZE_MAX / 2, "a huge model"); }), "memory.exhausted");
+}
+
 TEST(Buffer, RefusesWhatCannotBeHad) {
   EXPECT_EQ(error_id([] { Buffer buffer(SIZE_MAX / 2, "a huge tensor"); }), "memory.exhausted");
 }

@@ -28,26 +28,41 @@ std::optional<uint64_t> number_in(const char* path) {
 
 Buffer::Buffer(size_t bytes, std::string_view what) : size_(bytes) {
   if (bytes == 0) return;
-  void* memory = MAP_FAILED;
+  const bool huge = bytes >= kHugePage;
   // An impossible size must not reach the kernel's overcommit heuristics.
-  if (CheckedSize(bytes).rounded_up(kHugePage).at_most(uint64_t{1} << 46))
-    memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const CheckedSize rounded = CheckedSize(bytes).rounded_up(kHugePage);
+  void* memory = MAP_FAILED;
+  const size_t mapped = huge ? bytes + kHugePage : bytes;  // room to begin with a huge page
+  if (rounded.at_most(uint64_t{1} << 46))
+    memory = ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw Error("memory.exhausted", what, bytes);
-  if (bytes >= kHugePage) ::madvise(memory, bytes, MADV_HUGEPAGE);
-  data_ = static_cast<std::byte*>(memory);
-}
-
-Buffer::~Buffer() {
-  if (data_ != nullptr) ::munmap(data_, size_);
+  auto* begin = static_cast<std::byte*>(memory);
+  mapping_ = {begin, [mapped](std::byte* p) { ::munmap(p, mapped); }};
+  data_ = begin + (huge ? -reinterpret_cast<uintptr_t>(begin) % kHugePage : 0);
+  if (huge) ::madvise(data_, bytes, MADV_HUGEPAGE);  // before the first touch
 }
 
 Buffer::Buffer(Buffer&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : mapping_(std::move(other.mapping_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
+  std::swap(mapping_, other.mapping_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   return *this;
+}
+
+Buffer Slab::take(size_t bytes, std::string_view what) {
+  constexpr size_t kAlignment = 64;
+  if (bytes > memory_.size() - used_) return Buffer(bytes, what);
+  Buffer part;
+  part.mapping_ = memory_.mapping_;
+  part.data_ = memory_.data_ + used_;
+  part.size_ = bytes;
+  used_ = std::min(memory_.size(), (used_ + bytes + kAlignment - 1) / kAlignment * kAlignment);
+  return part;
 }
 
 uint64_t available_memory() {

@@ -149,8 +149,13 @@ void MappedFile::check_unchanged() const {
   if (now != identity_) throw Error("file.changed", path_);
 }
 
-void MappedFile::drop_pages() const {
-  if (!data_.empty()) ::madvise(const_cast<std::byte*>(data_.data()), data_.size(), MADV_DONTNEED);
+void MappedFile::drop_pages(std::span<const std::byte> part) const {
+  if (part.empty()) return;
+  DCHECK(part.data() >= data_.data() && part.data() + part.size() <= data_.data() + data_.size());
+  // From the page that `part` begins in: neighbours that drop their parts leave none between.
+  static const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t before = reinterpret_cast<uintptr_t>(part.data()) % page;
+  ::madvise(const_cast<std::byte*>(part.data()) - before, part.size() + before, MADV_DONTNEED);
 }
 
 DurableFile::DurableFile(std::string path) : path_(std::move(path)) {

@@ -33,8 +33,9 @@ class MappedFile {
   // Throws Error file.changed if size, time of modification or identity differ from when it was
   // opened. Call after the last use of data().
   void check_unchanged() const;
-  // Tells the kernel that the pages may go; reading them again is slow but right.
-  void drop_pages() const;
+  // Tells the kernel that the pages of `part`, which lies in data(), may go; reading them again is
+  // slow but right.
+  void drop_pages(std::span<const std::byte> part) const;
 
  private:
   struct Identity {

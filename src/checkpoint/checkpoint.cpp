@@ -191,7 +191,11 @@ void Checkpoint::check_unchanged() const {
 }
 
 void Checkpoint::drop_pages() const {
-  for (const auto& file : files_) file->drop_pages();
+  for (const auto& file : files_) file->drop_pages(file->data());
+}
+
+void Checkpoint::drop_pages(const TensorEntry& entry, std::span<const std::byte> part) const {
+  files_[entry.file_index]->drop_pages(part);
 }
 
 }  // namespace tulou::checkpoint

@@ -59,8 +59,10 @@ class Checkpoint {
 
   // Throws Error file.changed if a file was changed since open. Call after the last read.
   void check_unchanged() const;
-  // Tells the kernel that the pages may go; reading them again is slow but right.
+  // Tells the kernel that the pages of all files, or of a part of one tensor's data(), may go;
+  // reading them again is slow but right.
   void drop_pages() const;
+  void drop_pages(const TensorEntry& entry, std::span<const std::byte> part) const;
 
  private:
   Checkpoint();

@@ -71,11 +71,7 @@ void ChatLoop::run() {
   bool interrupted_before = false;
   while (true) {
     std::string text;
-    // At the prompt Ctrl-C only ends the reading of the line.
-    const Input input = [&] {
-      const InterruptScope at_prompt(nullptr, /*second_ends=*/false);
-      return read_message(text);
-    }();
+    const Input input = read_message(text);
     if (input == Input::kQuit) return;
     if (input == Input::kNothing) {
       if (interrupted_before) return;
@@ -101,7 +97,7 @@ void ChatLoop::run() {
 ChatLoop::Input ChatLoop::read_message(std::string& message) {
   while (true) {
     std::string line;
-    const LineReader::Outcome outcome = parts_.reader.read("> ", line);
+    const LineReader::Outcome outcome = parts_.reader.read("> ", line, interrupt_);
     if (outcome == LineReader::Outcome::kEnd) {
       if (parts_.reader.is_terminal()) parts_.out.write("\n");
       return Input::kQuit;
@@ -145,7 +141,7 @@ bool ChatLoop::read_block(std::string first, std::string& message) {
       report(base::Error("cli.input_too_long", LineReader::kMaxLineBytes));
       return false;
     }
-    const LineReader::Outcome outcome = parts_.reader.read(". ", line);
+    const LineReader::Outcome outcome = parts_.reader.read(". ", line, interrupt_);
     if (outcome == LineReader::Outcome::kEnd) break;
     if (outcome != LineReader::Outcome::kLine) {
       parts_.out.write("\n");
@@ -215,7 +211,7 @@ void ChatLoop::answer(const std::string& message) {
         parts_.model.sampling(parts_.engine.model().config(), request.prompt.thinking));
     request.max_tokens = settings_.max_tokens.value_or(-1);
     request.stops = settings_.stops;
-    const InterruptScope interrupt(&parts_.engine, /*second_ends=*/false);
+    const InterruptScope::Work work(interrupt_, parts_.engine);
     completion::Completion completion(parts_.model, parts_.engine, std::move(request));
     AnswerPrinter printer(parts_.out, settings_.hide_think);
     follow(completion, &printer, parts_.progress);

@@ -24,6 +24,7 @@ struct ChatParts {
   ProgressBar& progress;
 };
 
+// While it lives, Ctrl-C does not end the program.
 class ChatLoop {
  public:
   explicit ChatLoop(const ChatParts& parts) : parts_(parts) {}
@@ -48,6 +49,9 @@ class ChatLoop {
   void set(const std::string& arguments);
 
   ChatParts parts_;
+  // As long as the loop, so that Ctrl-C between a line and its answer counts for the answer, and
+  // after it for the next prompt.
+  InterruptScope interrupt_{nullptr, /*second_ends=*/false};
   Conversation conversation_;
   AnswerSettings settings_;
 };

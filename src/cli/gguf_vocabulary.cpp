@@ -58,7 +58,7 @@ std::optional<quantize::Vocabulary> read_vocabulary(const std::string& folder) {
     vocabulary.eos = to_id(data.appended.front());
     vocabulary.add_eos = true;
   }
-  vocabulary.chat_template = completion::TextModel::open(folder).chat_template_source();
+  vocabulary.chat_template = completion::folder_template(folder).text;
   return vocabulary;
 }
 

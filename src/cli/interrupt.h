@@ -26,6 +26,23 @@ class InterruptScope {
   void clear();
   // The flag itself, as nn::Pass wants it.
   const std::atomic<bool>& flag() const;
+
+  // Blocks until `descriptor` can be read or is at its end: true; false once Ctrl-C is pending,
+  // however shortly before the call it came.
+  bool wait_for(int descriptor) const;
+
+  // While it lives, Ctrl-C interrupts the engine: at once if it is pending already. What is pending
+  // at its end is cleared.
+  class Work {
+   public:
+    Work(InterruptScope& scope, engine::Engine& engine);
+    ~Work();
+    Work(const Work&) = delete;
+    Work& operator=(const Work&) = delete;
+
+   private:
+    InterruptScope& scope_;
+  };
 };
 
 }  // namespace tulou::cli

@@ -29,8 +29,8 @@ struct LineReader::Editor {
   History* history = nullptr;
   HistEvent event = {};
   std::string prompt, history_path;
-
-  bool has_typed = false;  // since the prompt
+  const InterruptScope* interrupt = nullptr;  // while a line is read
+  bool has_typed = false;                     // since the prompt
 
   static Editor& of(EditLine* line) {
     void* data = nullptr;
@@ -49,13 +49,18 @@ struct LineReader::Editor {
   }
 };
 
-// One character from the terminal for libedit: 1, or 0 at the end, or -1 if a signal came.
+// One character from the terminal for libedit: 1, or 0 at the end, or -1 with EINTR after Ctrl-C.
 // libedit's own reader takes up reading again after a signal.
 int LineReader::Editor::read_character(EditLine* line, wchar_t* character) {
   std::string bytes;
   while (true) {
+    if (!of(line).interrupt->wait_for(STDIN_FILENO)) {
+      errno = EINTR;
+      return -1;
+    }
     char byte = 0;
     const ssize_t count = ::read(STDIN_FILENO, &byte, 1);
+    if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return static_cast<int>(count);
     bytes += byte;
     const base::Utf8Step step = base::decode_utf8(bytes, 0);
@@ -98,17 +103,23 @@ LineReader::LineReader(const std::string& history_path) {
 
 LineReader::~LineReader() = default;
 
-LineReader::Outcome LineReader::read(const std::string& prompt, std::string& line) {
+LineReader::Outcome LineReader::read(const std::string& prompt, std::string& line,
+                                     InterruptScope& interrupt) {
   line.clear();
-  if (editor_ == nullptr) return read_plain(line);
+  if (editor_ == nullptr) return read_plain(line, interrupt);
   editor_->prompt = prompt;
+  editor_->interrupt = &interrupt;
   editor_->has_typed = false;
+  // libedit does it after the prompt only: Ctrl-D in between would be the end of a line of the
+  // terminal's, and lost.
+  el_set(editor_->line, EL_PREP_TERM, 1);
   int count = 0;
   errno = 0;
   const char* text = el_gets(editor_->line, &count);
   if (text == nullptr || count <= 0) {
     if (count < 0 && errno == EINTR) {
       el_reset(editor_->line);
+      interrupt.clear();
       return editor_->has_typed ? Outcome::kCleared : Outcome::kInterrupted;
     }
     return Outcome::kEnd;
@@ -118,7 +129,7 @@ LineReader::Outcome LineReader::read(const std::string& prompt, std::string& lin
   return Outcome::kLine;
 }
 
-LineReader::Outcome LineReader::read_plain(std::string& line) {
+LineReader::Outcome LineReader::read_plain(std::string& line, InterruptScope& interrupt) {
   while (true) {
     const size_t end = buffered_.find('\n');
     if (end != std::string::npos) {
@@ -131,9 +142,13 @@ LineReader::Outcome LineReader::read_plain(std::string& line) {
       return line.empty() ? Outcome::kEnd : Outcome::kLine;
     }
     if (buffered_.size() > kMaxLineBytes) throw base::Error("cli.input_too_long", kMaxLineBytes);
+    if (!interrupt.wait_for(STDIN_FILENO)) {
+      interrupt.clear();
+      return Outcome::kInterrupted;
+    }
     char chunk[4096];
     const ssize_t count = ::read(STDIN_FILENO, chunk, sizeof(chunk));
-    if (count < 0 && errno == EINTR) return Outcome::kInterrupted;
+    if (count < 0 && errno == EINTR) continue;
     if (count < 0) throw base::Error("cli.input", std::strerror(errno));
     at_end_ = count == 0;
     buffered_.append(chunk, static_cast<size_t>(count));

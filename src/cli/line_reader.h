@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include "cli/interrupt.h"
+
 namespace tulou::cli {
 
 class LineReader {
@@ -18,9 +20,10 @@ class LineReader {
   LineReader& operator=(const LineReader&) = delete;
 
   enum class Outcome { kLine, kEnd, kInterrupted, kCleared };
-  // The next line without its end. Ctrl-C gives kInterrupted on an empty line, kCleared where
-  // something was typed. The prompt shows only on a terminal. Error cli.input_too_long, cli.input.
-  Outcome read(const std::string& prompt, std::string& line);
+  // The next line without its end. Ctrl-C, also a pending one, gives kInterrupted on an empty line,
+  // kCleared where something was typed, and is no longer pending. The prompt shows only on a
+  // terminal. Error cli.input_too_long, cli.input.
+  Outcome read(const std::string& prompt, std::string& line, InterruptScope& interrupt);
   // Makes the line come back with the arrow keys. Does nothing off a terminal.
   void remember(const std::string& line);
 
@@ -28,7 +31,7 @@ class LineReader {
 
  private:
   struct Editor;
-  Outcome read_plain(std::string& line);
+  Outcome read_plain(std::string& line, InterruptScope& interrupt);
   std::unique_ptr<Editor> editor_;
   std::string buffered_;  // plain input that was read beyond the last line
   bool at_end_ = false;

@@ -120,7 +120,9 @@ const text::Tokenizer& TextModel::tokenizer() const {
 void TextModel::open_folder() {
   name_ = file_name(path_);
   if (text::has_tokenizer(path_)) tokenizer_.emplace(text::load_tokenizer_folder(path_));
-  read_folder_template();
+  const std::string config = path_ + "/tokenizer_config.json";
+  if (base::exists(config)) read_template_variables(base::read_json_file(config, kMaxConfigBytes));
+  template_ = folder_template(path_);
   if (!tokenizer_ && !has_chat_template())
     throw base::Error("completion.no_tokenizer", path_, kTokenizerFiles);
   const std::string generation = path_ + "/generation_config.json";
@@ -129,24 +131,17 @@ void TextModel::open_folder() {
         parse_generation_config(base::read_json_file(generation, kMaxConfigBytes), generation);
 }
 
-void TextModel::read_folder_template() {
-  const std::string jinja = path_ + "/chat_template.jinja";
-  const std::string json = path_ + "/chat_template.json";
-  const std::string config_path = path_ + "/tokenizer_config.json";
-  base::Json config = base::Json::object();
-  if (base::exists(config_path)) config = base::read_json_file(config_path, kMaxConfigBytes);
-  read_template_variables(config);
-  if (base::exists(jinja)) {
-    template_source_ = base::read_file(jinja, kMaxTemplateBytes);
-    template_name_ = jinja;
-  } else if (base::exists(json)) {
-    template_source_ =
-        template_of_tokenizer_config(base::read_json_file(json, kMaxTemplateBytes), json);
-    template_name_ = json;
-  } else {
-    template_source_ = template_of_tokenizer_config(config, config_path);
-    template_name_ = config_path;
-  }
+TemplateSource folder_template(const std::string& folder) {
+  const std::string jinja = folder + "/chat_template.jinja";
+  const std::string json = folder + "/chat_template.json";
+  const std::string config = folder + "/tokenizer_config.json";
+  if (base::exists(jinja)) return {base::read_file(jinja, kMaxTemplateBytes), jinja};
+  if (base::exists(json))
+    return {template_of_tokenizer_config(base::read_json_file(json, kMaxTemplateBytes), json),
+            json};
+  if (!base::exists(config)) return {"", config};
+  return {template_of_tokenizer_config(base::read_json_file(config, kMaxConfigBytes), config),
+          config};
 }
 
 // Special tokens are written as a text, or as an object with "content".
@@ -166,8 +161,8 @@ void TextModel::open_gguf() {
   is_gguf_ = true;
   name_ = gguf.metadata.string("general.name", file_name(path_));
   tokenizer_.emplace(gguf_tokenizer_data(gguf.metadata));
-  template_source_ = gguf.metadata.string("tokenizer.chat_template", "");
-  template_name_ = path_ + ": tokenizer.chat_template";
+  template_ = {gguf.metadata.string("tokenizer.chat_template", ""),
+               path_ + ": tokenizer.chat_template"};
   const auto add_variable = [&](const char* name, std::optional<int32_t> id) {
     if (id) (*variables_)[name] = std::string(tokenizer_->token_bytes(*id));
   };
@@ -194,7 +189,7 @@ void TextModel::find_think_tokens() {
 
 text::ChatTemplate TextModel::chat_template() const {
   if (!has_chat_template()) throw base::Error("completion.no_template", path_);
-  return text::ChatTemplate::parse(template_source_, template_name_);
+  return text::ChatTemplate::parse(template_.text, template_.name);
 }
 
 engine::SamplingParams TextModel::sampling(const model::ModelConfig& config, bool thinking) const {

@@ -17,6 +17,15 @@
 
 namespace tulou::completion {
 
+// A chat template's text and where it stands.
+struct TemplateSource {
+  std::string text, name;
+};
+
+// The template of a checkpoint folder; an empty text if it has none. Of chat_template.jinja,
+// chat_template.json and tokenizer_config.json the first counts. Error json.*, file.*.
+TemplateSource folder_template(const std::string& folder);
+
 // Immutable and shareable once it is open.
 class TextModel {
  public:
@@ -30,9 +39,9 @@ class TextModel {
 
   // The template's text and where it stands; empty if the model has none. Sources in order:
   // chat_template.jinja, chat_template.json, tokenizer_config.json, the GGUF's metadata.
-  bool has_chat_template() const { return !template_source_.empty(); }
-  const std::string& chat_template_source() const { return template_source_; }
-  const std::string& chat_template_name() const { return template_name_; }
+  bool has_chat_template() const { return !template_.text.empty(); }
+  const std::string& chat_template_source() const { return template_.text; }
+  const std::string& chat_template_name() const { return template_.name; }
   // Error completion.no_template, template.*.
   text::ChatTemplate chat_template() const;
 
@@ -55,14 +64,13 @@ class TextModel {
   TextModel();
   void open_folder();
   void open_gguf();
-  void read_folder_template();
   void read_template_variables(const base::Json& config);
   void find_think_tokens();
 
   std::string path_;
   std::string name_;  // for people: general.name or the folder's name
   std::optional<text::Tokenizer> tokenizer_;
-  std::string template_source_, template_name_;
+  TemplateSource template_;
   std::shared_ptr<base::Json> variables_;  // an object; not changed once open
   GenerationConfig generation_config_;
   std::vector<int32_t> gguf_stop_tokens_;

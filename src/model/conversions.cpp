@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/gemm/panel.h"
 #include "kernels/quant/requantize.h"
 #include "model/stored_tensors.h"
 
@@ -37,12 +38,29 @@ bool add_quantized(const QuantizationConfig& config, const TensorEntry& entry, b
                                                                      : shape[0];
   const auto values = static_cast<uint64_t>(shape.values()) * static_cast<uint64_t>(per_word);
   const DType to = planned_type(config, width, exact);
-  const tensor::DTypeInfo& type = tensor::info(to);
   plan.parameters += values;
-  plan.bytes +=
-      values / static_cast<uint64_t>(type.block_size) * static_cast<uint64_t>(type.block_bytes);
+  if (width > 0)
+    plan.bytes += kernels::matrix_bytes(to, static_cast<int64_t>(values) / width, width);
   count_conversion(plan.conversions, config.name(), to);
   return true;
+}
+
+// A convolution is a matrix in the file only, the gate of a shared expert only in memory.
+bool becomes_matrix(const TensorEntry& entry) {
+  const std::string_view name = entry.name;
+  if (entry.view.shape.rank < 2) return name.ends_with("ffn_gate_inp_shexp.weight");
+  return !name.ends_with("conv1d.weight");
+}
+
+// Bytes in memory of a matrix, or a stack of them, that is computed as `to`.
+uint64_t packed_bytes(const ModelConfig& config, const TensorEntry& entry, DType to) {
+  const tensor::Shape& shape = entry.view.shape;
+  const int64_t count = shape.rank > 2 ? shape[0] : 1;
+  if (count == 0) return 0;
+  const int64_t rows = shape.rows() / count;
+  const int64_t first = rows_of_first_part(config, entry.name, rows);
+  return static_cast<uint64_t>(count) * (kernels::matrix_bytes(to, first, shape.width()) +
+                                         kernels::matrix_bytes(to, rows - first, shape.width()));
 }
 
 }  // namespace
@@ -65,17 +83,20 @@ WeightPlan plan_weights(const checkpoint::Checkpoint& checkpoint, const ModelCon
     if (config.quantization.method != QuantizationMethod::kNone &&
         add_quantized(config.quantization, entry, exact, plan))
       continue;
-    const tensor::Shape& shape = entry.view.shape;
-    plan.parameters += static_cast<uint64_t>(shape.values());
-    const DType stored = entry.view.dtype;
-    const DType computed = entry.usable ? kernels::computed_type(stored) : stored;
-    if (computed == stored || shape.rank < 2) {
-      plan.bytes += entry.bytes;
+    const auto values = static_cast<uint64_t>(entry.view.shape.values());
+    plan.parameters += values;
+    if (!entry.usable) {
+      plan.bytes += entry.bytes;  // loading will refuse it
       continue;
     }
-    const DType to = exact ? DType::kF32 : computed;  // what Linear packs a type without panels as
-    plan.bytes += tensor::row_bytes(to, shape.width()) * static_cast<uint64_t>(shape.rows());
-    if (!exact) count_conversion(plan.conversions, entry.stored_dtype, to);
+    if (!becomes_matrix(entry)) {
+      plan.bytes += values * sizeof(float);
+      continue;
+    }
+    const DType stored = entry.view.dtype;
+    const DType to = exact ? stored : kernels::computed_type(stored);
+    plan.bytes += packed_bytes(config, entry, to);
+    if (to != stored) count_conversion(plan.conversions, entry.stored_dtype, to);
   }
   return plan;
 }

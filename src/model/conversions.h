@@ -25,10 +25,11 @@ void count_conversion(Conversions& conversions, std::string_view from, tensor::D
 
 // What loading will make of a checkpoint, from its headers alone.
 struct WeightPlan {
-  uint64_t bytes = 0;       // in memory, of matrices and vectors
+  uint64_t bytes = 0;       // in memory: Weights::bytes()
   uint64_t parameters = 0;  // numbers that the stored tensors stand for
   Conversions conversions;  // GPTQ that is not symmetric after all takes Q4_1 instead of Q4_0
 };
+// Where GPTQ takes another type or a bias that is 0 is left out, the plan is off by that.
 // `exact`: the weights keep every bit, as load_weights does with LoadOptions::exact_weights.
 WeightPlan plan_weights(const checkpoint::Checkpoint& checkpoint, const ModelConfig& config,
                         bool exact);

@@ -85,11 +85,11 @@ LayerNames gguf_names(bool hybrid) {
 class Loader {
  public:
   Loader(const checkpoint::Checkpoint& checkpoint, const ModelConfig& config,
-         const base::ThreadPool::Lease& threads, base::Progress& progress,
+         const base::ThreadPool::Lease& threads, base::Slab& memory, base::Progress& progress,
          const LoadOptions& options)
       : checkpoint_(checkpoint),
         config_(config),
-        reader_(checkpoint, config.quantization, threads, progress, options),
+        reader_(checkpoint, config.quantization, threads, memory, progress, options),
         gguf_(checkpoint.format() == checkpoint::Format::kGguf),
         names_(gguf_ ? gguf_names(config.num_layers_of(Mixer::kLinearAttention) > 0)
                      : checkpoint_names()) {}
@@ -299,6 +299,20 @@ class Loader {
 uint64_t Weights::bytes() const {
   uint64_t total = 0;
   visit([&](const std::string&, const nn::Linear& linear) { total += linear.bytes(); });
+  const auto add = [&](const std::vector<float>& vector) {
+    total += vector.size() * sizeof(float);
+  };
+  add(norm.weight);
+  for (const LayerWeights& layer : layers) {
+    add(layer.input_layernorm.weight);
+    add(layer.post_attention_layernorm.weight);
+    add(layer.self_attn.q_norm.weight);
+    add(layer.self_attn.k_norm.weight);
+    add(layer.linear_attn.conv1d);
+    add(layer.linear_attn.negative_decay);
+    add(layer.linear_attn.dt_bias);
+    add(layer.linear_attn.norm.weight);
+  }
   return total;
 }
 
@@ -307,7 +321,9 @@ Weights load_weights(const checkpoint::Checkpoint& checkpoint, const ModelConfig
   progress.begin("loading weights", checkpoint.tensor_bytes(), base::ProgressUnit::kBytes);
   base::ThreadPool pool(base::usable_processors());
   const base::ThreadPool::Lease threads(pool);
-  Weights weights = Loader(checkpoint, config, threads, progress, options).load();
+  base::Slab memory(plan_weights(checkpoint, config, options.exact_weights).bytes,
+                    checkpoint.path());
+  Weights weights = Loader(checkpoint, config, threads, memory, progress, options).load();
   progress.end();
   checkpoint.check_unchanged();
   checkpoint.drop_pages();

@@ -1,5 +1,7 @@
 #include "model/stored_tensors.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/number.h"
 
@@ -73,6 +75,17 @@ FusedQkvz fused_qkvz(const ModelConfig& config) {
   for (const int64_t row : grouped_rows(config, group, dk, dk)) rows.qkv.push_back(row);
   for (const int64_t row : grouped_rows(config, group, 2 * dk, dv)) rows.qkv.push_back(row);
   rows.z = grouped_rows(config, group, 2 * dk + dv, dv);
+  return rows;
+}
+
+int64_t rows_of_first_part(const ModelConfig& config, std::string_view name, int64_t rows) {
+  const auto is = [&](std::string_view module) {
+    return name.ends_with(module) || name.ends_with(std::string(module) + ".weight");
+  };
+  if (is("in_proj_qkvz") || is(".ssm_in")) return std::min(rows, config.linear_conv_dim());
+  for (const char* module : {"in_proj_ba", ".ssm_ba", "experts.gate_up_proj", "ffn_gate_up_exps"}) {
+    if (is(module)) return rows / 2;
+  }
   return rows;
 }
 

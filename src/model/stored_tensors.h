@@ -44,4 +44,8 @@ struct FusedQkvz {
 };
 FusedQkvz fused_qkvz(const ModelConfig& config);
 
+// A tensor of `rows` rows that two matrices are made of has those of one first; all `rows` if only
+// one is made.
+int64_t rows_of_first_part(const ModelConfig& config, std::string_view name, int64_t rows);
+
 }  // namespace tulou::model

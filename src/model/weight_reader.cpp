@@ -68,7 +68,12 @@ nn::Linear WeightReader::plain(const checkpoint::TensorEntry& entry, const tenso
                                std::span<const int64_t> rows) {
   const tensor::DType stored = view.dtype;
   const tensor::DType to = options_.exact_weights ? stored : kernels::computed_type(stored);
-  if (to == stored) return nn::Linear(view, entry.name, rows, &threads_);
+  if (to == stored) {
+    const auto drop = [&](const tensor::TensorView& packed) {
+      checkpoint_.drop_pages(entry, {packed.data, packed.bytes()});
+    };
+    return nn::Linear(view, entry.name, rows, {&threads_, &memory_, drop});
+  }
   const int64_t count = view.shape.rows(), width = view.shape.width();
   const size_t row_bytes = tensor::row_bytes(to, width);
   const base::Buffer buffer =
@@ -77,7 +82,8 @@ nn::Linear WeightReader::plain(const checkpoint::TensorEntry& entry, const tenso
           kernels::requantize_row(stored, view.row(row), out, width);
       });
   if (converted_.insert(entry.name).second) count_conversion(conversions_, entry.stored_dtype, to);
-  return nn::Linear({buffer.data(), to, {count, width}}, entry.name, rows, &threads_);
+  return nn::Linear({buffer.data(), to, {count, width}}, entry.name, rows,
+                    {&threads_, &memory_, {}});
 }
 
 nn::Linear WeightReader::quantized(const std::string& module, int64_t stored_rows, int64_t in,
@@ -89,7 +95,8 @@ nn::Linear WeightReader::quantized(const std::string& module, int64_t stored_row
       stored_rows, tensor::row_bytes(to, in), module,
       [&](int64_t begin, int64_t end, std::byte* out) { matrix.convert(begin, end, to, out); });
   if (converted_.insert(module).second) count_conversion(conversions_, quantization_.name(), to);
-  nn::Linear linear({buffer.data(), to, {stored_rows, in}}, module, rows, &threads_);
+  nn::Linear linear({buffer.data(), to, {stored_rows, in}}, module, rows,
+                    {&threads_, &memory_, {}});
   // AutoGPTQ writes a bias beside every matrix, of zeros where the model has none.
   if (rows.empty() && has(module + ".bias")) {
     std::vector<float> bias = numbers(module + ".bias", stored_rows);

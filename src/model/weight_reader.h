@@ -24,13 +24,15 @@ namespace tulou::model {
 class WeightReader {
  public:
   // `quantization` says how matrices that are no tensor of their own are stored; `threads` convert
-  // and pack. All but the options must outlive the reader.
+  // and pack into `memory`, or beyond it where that is too small. All but the options must outlive
+  // the reader.
   WeightReader(const checkpoint::Checkpoint& checkpoint, const QuantizationConfig& quantization,
-               const base::ThreadPool::Lease& threads, base::Progress& progress,
+               const base::ThreadPool::Lease& threads, base::Slab& memory, base::Progress& progress,
                const LoadOptions& options)
       : checkpoint_(checkpoint),
         quantization_(quantization),
         threads_(threads),
+        memory_(memory),
         progress_(progress),
         options_(options) {}
 
@@ -72,6 +74,7 @@ class WeightReader {
   const checkpoint::Checkpoint& checkpoint_;
   const QuantizationConfig& quantization_;
   const base::ThreadPool::Lease& threads_;
+  base::Slab& memory_;
   base::Progress& progress_;
   LoadOptions options_;
   Conversions conversions_;

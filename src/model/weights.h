@@ -34,7 +34,7 @@ struct Weights {
 
   // A tied head is the embedding itself, not a copy.
   nn::Head head() const { return nn::Head(lm_head.empty() ? embed_tokens : lm_head); }
-  // Bytes of all weights in memory.
+  // Bytes of all weights in memory, those of vectors too.
   uint64_t bytes() const;
 
   // Calls f(name, linear) for every matrix that is there; names are those of checkpoints, without

@@ -37,6 +37,28 @@ void add_pieces(size_t index, int64_t panels, int64_t rows, size_t threads,
     pieces.push_back({index, i, 1, std::min(count, panels - i)});
 }
 
+// Panels that a thread packs at a time: enough of the file for its pages to be dropped together,
+// few enough to share a small matrix.
+int64_t panels_of_piece(const tensor::TensorView& weight, int64_t panels) {
+  constexpr size_t kPieceBytes = size_t{1} << 20;
+  const size_t panel_bytes = weight.bytes_per_row() * static_cast<size_t>(kPanelRows);
+  const auto large = static_cast<int64_t>(kPieceBytes / std::max<size_t>(panel_bytes, 1));
+  return std::clamp<int64_t>(large, 1, std::max<int64_t>(panels / 8, 1));
+}
+
+// The stored rows of one panel.
+kernels::PanelSource stored_rows(const tensor::TensorView& weight, std::span<const int64_t> rows,
+                                 int64_t panel) {
+  const int64_t count = rows.empty() ? weight.shape.rows() : static_cast<int64_t>(rows.size());
+  kernels::PanelSource source{};
+  for (int64_t i = 0; i < kPanelRows && panel * kPanelRows + i < count; ++i) {
+    const int64_t row = panel * kPanelRows + i;
+    source[static_cast<size_t>(i)] =
+        weight.row(rows.empty() ? row : rows[static_cast<size_t>(row)]);
+  }
+  return source;
+}
+
 // Rows of x in int8, in the pass's arena.
 kernels::QuantizedRows quantize(Pass& pass, ConstMatrix x) {
   const auto blocks = static_cast<size_t>(x.rows * x.width / kernels::kBlock);
@@ -61,26 +83,32 @@ kernels::QuantizedRows quantize(Pass& pass, ConstMatrix x) {
 }  // namespace
 
 Linear::Linear(const tensor::TensorView& weight, std::string_view what,
-               std::span<const int64_t> rows, const base::ThreadPool::Lease* threads)
+               std::span<const int64_t> rows, const Packing& packing)
     : dtype_(weight.dtype),
       in_features_(weight.shape.width()),
       out_features_(rows.empty() ? weight.shape.rows() : static_cast<int64_t>(rows.size())) {
   const size_t bytes = kernels::panel_bytes(type(), in_features_);
-  const auto count = static_cast<size_t>(num_panels(*this));
-  panels_ = base::Buffer(count * bytes, what);
+  const int64_t count = num_panels(*this);
+  const size_t total = kernels::matrix_bytes(dtype_, out_features_, in_features_);
+  panels_ =
+      packing.memory != nullptr ? packing.memory->take(total, what) : base::Buffer(total, what);
+  const int64_t per_piece = panels_of_piece(weight, count);
   const auto pack = [&](size_t index, size_t) {
-    kernels::PanelSource source{};
-    const auto first = static_cast<int64_t>(index) * kPanelRows;
-    for (int64_t r = first; r < std::min(first + kPanelRows, out_features_); ++r)
-      source[static_cast<size_t>(r - first)] =
-          weight.row(rows.empty() ? r : rows[static_cast<size_t>(r)]);
-    kernels::pack_panel(dtype_, source, in_features_, panels_.data() + index * bytes);
+    const int64_t begin = static_cast<int64_t>(index) * per_piece;
+    const int64_t end = std::min(begin + per_piece, count);
+    for (int64_t i = begin; i < end; ++i)
+      kernels::pack_panel(dtype_, stored_rows(weight, rows, i), in_features_,
+                          panels_.data() + static_cast<size_t>(i) * bytes);
+    const int64_t first = begin * kPanelRows, last = std::min(end * kPanelRows, out_features_);
+    if (packing.packed && rows.empty()) packing.packed(weight.slice(first, last - first));
   };
-  if (threads != nullptr) {
-    threads->parallel_for(count, pack);
+  const auto pieces = static_cast<size_t>((count + per_piece - 1) / per_piece);
+  if (packing.threads != nullptr) {
+    packing.threads->parallel_for(pieces, pack);
   } else {
-    for (size_t index = 0; index < count; ++index) pack(index, 0);
+    for (size_t index = 0; index < pieces; ++index) pack(index, 0);
   }
+  if (packing.packed && !rows.empty()) packing.packed(weight);
 }
 
 const std::byte* Linear::panel(int64_t row) const {

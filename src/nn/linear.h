@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -30,14 +31,22 @@ struct Adapter {
   float scale = 1;
 };
 
+// What packing a matrix may use; all of it may be missing.
+struct Packing {
+  const base::ThreadPool::Lease* threads = nullptr;  // share the work
+  base::Slab* memory = nullptr;                      // where panels go, else memory of their own
+  // Is called with parts of the stored rows when they are packed, by any of the threads.
+  std::function<void(const tensor::TensorView& rows)> packed;
+};
+
 class Linear {
  public:
   Linear() = default;
-  // Packs the weight [out, in] into panels (kernels/gemm/panel.h) in memory of its own, nothing is
-  // rounded. `what` names it in errors. `rows`, if not empty, says which stored row each row takes.
-  // Widths must fit the type's blocks. `threads`, if not null, share the work.
+  // Packs the weight [out, in] into panels (kernels/gemm/panel.h), nothing is rounded. `what` names
+  // it in errors. `rows`, if not empty, says which stored row each row takes. Widths must fit the
+  // type's blocks.
   Linear(const tensor::TensorView& weight, std::string_view what,
-         std::span<const int64_t> rows = {}, const base::ThreadPool::Lease* threads = nullptr);
+         std::span<const int64_t> rows = {}, const Packing& packing = {});
   void set_bias(std::vector<float> bias) { bias_ = std::move(bias); }
 
   bool empty() const { return panels_.size() == 0; }

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <mutex>
 #include <random>
 
 #include "kernels/quant/dequantize.h"
@@ -53,6 +54,31 @@ struct Bf16Matrix {
   std::vector<uint16_t> stored;
   tensor::TensorView view;
 };
+
+// Of a large matrix in pieces, of chosen rows all at once.
+TEST(Linear, TellsOncePackedOfEveryStoredRow) {
+  const Fixture s;
+  const Bf16Matrix weight(3000, 520, 4);
+  const std::vector<int64_t> chosen = {7, 3, 2999};
+  for (const std::span<const int64_t> rows : {std::span<const int64_t>(), std::span(chosen)}) {
+    base::Slab memory(size_t{4} << 20, "both");
+    std::mutex mutex;
+    std::vector<int> told(3000);
+    size_t calls = 0;
+    const Linear linear(
+        weight.view, "w", rows,
+        {&s.lease, &memory, [&](const auto& packed) {
+           const std::lock_guard lock(mutex);
+           ++calls;
+           for (int64_t r = 0; r < packed.shape.rows(); ++r)
+             ++told[static_cast<size_t>((packed.row(r) - weight.view.data) / (2 * 520))];
+         }});
+    EXPECT_EQ(told, std::vector<int>(3000, 1));
+    EXPECT_EQ(calls > 1, rows.empty());
+    EXPECT_EQ(linear.unpack(s.pass.kernels()),
+              Linear(weight.view, "w", rows).unpack(s.pass.kernels()));
+  }
+}
 
 TEST(Linear, MultipliesAddsBiasAndAccumulates) {
   Fixture s;

@@ -10,6 +10,7 @@
 #include "checkpoint/expect_error.h"
 #include "checkpoint/test_files.h"
 #include "kernels/quant/dequantize.h"
+#include "model/model.h"
 #include "tensor/float16.h"
 
 namespace tulou::quantize {
@@ -51,6 +52,32 @@ std::vector<float> values(const Checkpoint& file, const std::string& name) {
     kernels::dequantize_row(view.dtype, view.row(r), out.data() + r * view.shape.width(),
                             view.shape.width());
   return out;
+}
+
+// What `inspect` says and loading reserves.
+TEST_F(QuantizerTest, PlannedMemoryIsWhatLoadingTakes) {
+  const auto compare = [](const std::string& path) {
+    const auto checkpoint = Checkpoint::open(path);
+    base::NoProgress progress;
+    for (const bool exact : {false, true}) {
+      const auto model = model::Model::load(*checkpoint, progress, {exact});
+      EXPECT_EQ(model::plan_weights(*checkpoint, model->config(), exact).bytes,
+                model->weights().bytes())
+          << path << " exact " << exact;
+    }
+  };
+  size_t cases = 0;
+  for (const auto& entry : fs::directory_iterator("tests/golden/cases")) {
+    const std::string folder = entry.path() / "model";
+    compare(folder);
+    for (const char* type : {"Q4_K_M", "IQ4_XS", "F16"}) {
+      const std::string path = file((entry.path().filename().string() + type + ".gguf").c_str());
+      run(folder, path, type);
+      compare(path);
+    }
+    ++cases;
+  }
+  EXPECT_GE(cases, 13u);
 }
 
 TEST_F(QuantizerTest, ReportsWhatItMade) {

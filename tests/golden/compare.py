@@ -39,7 +39,7 @@ class Program:
 
     def call(self, *arguments):
         result = subprocess.run([self.binary, *map(str, arguments)], capture_output=True,
-                                text=True, timeout=120, check=False)
+                                text=True, timeout=600, check=False)
         if result.returncode != 0:
             raise Mismatch(f"exit code {result.returncode} of tulou "
                            f"{' '.join(map(str, arguments))}: {result.stderr.strip()}")

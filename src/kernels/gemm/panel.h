@@ -79,6 +79,12 @@ constexpr size_t panel_bytes(tensor::DType type, int64_t k) {
   return (bytes + 63) / 64 * 64;
 }
 
+// Bytes of all panels of a matrix [rows, k] that is stored as `stored`.
+constexpr size_t matrix_bytes(tensor::DType stored, int64_t rows, int64_t k) {
+  return static_cast<size_t>((rows + kPanelRows - 1) / kPanelRows) *
+         panel_bytes(panel_type(stored), k);
+}
+
 // The stored rows of a panel, null for rows past the matrix: those become zeros.
 using PanelSource = std::array<const std::byte*, kPanelRows>;
 

@@ -25,6 +25,10 @@ ERROR_LIMIT = 1.02
 EXACT = 1e-6
 WIDTH, ROWS = 1536, 256
 TYPES = ("Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS")
+# Types that are converted on loading.
+CONVERTED = ("Q2_K", "Q3_K", "Q5_1", "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS",
+             "IQ3_S", "TQ1_0", "TQ2_0", "MXFP4", "NVFP4")
+ADDED_LIMIT = 0.006
 FILE_TYPES = {"Q4_0": 2, "Q4_1": 3, "Q4_K_S": 14, "Q4_K_M": 15, "Q5_K_M": 17, "Q6_K": 18, "Q8_0": 7,
               "IQ4_NL": 25, "IQ4_XS": 30, "F16": 1, "BF16": 32, "F32": 0}
 # Golden models in llama.cpp, KL divergence in nats from our exact logits of the same file. It
@@ -48,15 +52,39 @@ class Comparison:
         self.failed += not good
         return "" if good else " **failed**"
 
-    def theirs(self, kind, rows, importance):
-        """The rows after ggml_quantize_chunk and back."""
+    def start_peer(self, source, out, number, *options):
+        """llama.cpp's quantiser, which has one thread, while ours works."""
+        return subprocess.Popen([self.peer, "quantize", self.libraries, source, out, str(number),
+                                 *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    @staticmethod
+    def finish(process):
+        _, errors = process.communicate()
+        if process.returncode != 0:
+            raise compare.Mismatch(f"exit code {process.returncode} of the peer: {errors}")
+
+    def encoded(self, kind, rows, importance):
+        """The rows after ggml_quantize_chunk."""
         number = gguf.GGMLQuantizationType[kind]
         block, size = gguf.GGML_QUANT_SIZES[number]
         out = np.zeros((rows.shape[0], rows.shape[1] // block * size), np.uint8)
         weights = None if importance is None else importance.ctypes.data
         self.ggml.ggml_quantize_chunk(int(number), rows.ctypes.data, out.ctypes.data, 0,
                                       *rows.shape, weights)
-        return gguf.quants.dequantize(out, number)
+        return out
+
+    def theirs(self, kind, rows, importance):
+        """The rows after ggml_quantize_chunk and back."""
+        return gguf.quants.dequantize(self.encoded(kind, rows, importance),
+                                      gguf.GGMLQuantizationType[kind])
+
+    def converted(self, kind, stored, width):
+        """What loading makes of stored rows: the type's name and the values."""
+        paths = [os.path.join(self.work, name) for name in ("stored.bin", "out.f32")]
+        stored.tofile(paths[0])
+        result = subprocess.run([self.tool, "convert", kind, str(width), *paths], check=True,
+                                capture_output=True, text=True)
+        return result.stdout.strip(), np.fromfile(paths[1], np.float32).reshape(-1, width)
 
     def ours(self, kind, rows, importance):
         paths = [os.path.join(self.work, name) for name in ("rows.f32", "out.f32", "weights.f32")]
@@ -119,6 +147,35 @@ def compare_errors(c):
                   flush=True)
 
 
+def root_mean_square(values):
+    return np.sqrt((values.astype(np.float64) ** 2).mean())
+
+
+def compare_conversions(c):
+    """The table of docs/decisions/0011: types that are converted on loading."""
+    rng = np.random.default_rng(2)
+    shape = (256, 4096)
+    groups = [np.ascontiguousarray(values * 0.02, np.float32)
+              for values in (rng.standard_normal(shape), rng.standard_t(6, shape))]
+    print("\n## Conversions on loading\n\nOf weights that `ggml_quantize_chunk` quantised "
+          "with an importance of 1 for each column, normal and Student-t with 6 degrees of "
+          "freedom: how far the stored values are from the weights, and what the conversion adds, "
+          "in % of the root mean square; limit of what is "
+          f"added {100 * ADDED_LIMIT:.1f}.\n\n| stored | own | becomes | added |\n"
+          "|---|---|---|---|")
+    for kind in CONVERTED:
+        own, added = [], []
+        for rows in groups:
+            stored = c.encoded(kind, rows, np.ones(shape[1], np.float32))
+            values = gguf.quants.dequantize(stored, gguf.GGMLQuantizationType[kind])
+            target, ours = c.converted(kind, stored, shape[1])
+            own.append(root_mean_square(values - rows) / root_mean_square(rows))
+            added.append(root_mean_square(ours - values) / root_mean_square(values))
+        mark = c.count(max(added) <= ADDED_LIMIT)
+        print(f"| {kind} | {', '.join(f'{100 * x:.1f}' for x in own)} | {target} | "
+              f"{', '.join(f'{100 * x:.2f}' for x in added)} |{mark}", flush=True)
+
+
 def types_of(path):
     return {t.name: t.tensor_type.name for t in gguf.GGUFReader(path).tensors}
 
@@ -152,10 +209,9 @@ def compare_types(c, sources):
         for kind, number in FILE_TYPES.items():
             for weighted in (False, True):
                 options = ["--imatrix", matrix] if weighted else []
+                peer = c.start_peer(source, other, number, *(["weighted"] if weighted else []))
                 c.program.call("quantize", source, out, "--type", kind, "--force", *options)
-                subprocess.run([c.peer, "quantize", c.libraries, source, other, str(number),
-                                *(["weighted"] if weighted else [])], check=True,
-                               capture_output=True)
+                c.finish(peer)
                 mine, theirs = types_of(out), types_of(other)
                 files, tensors = files + 1, tensors + len(mine)
                 differing += [f"{kind}: {n} {mine.get(n)} {theirs.get(n)}"
@@ -213,12 +269,12 @@ def run_smollm2(c):
     out, other = (os.path.join(c.work, name) for name in ("ours.gguf", "theirs.gguf"))
     for kind in ("Q4_0", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0", "IQ4_XS"):
         number = FILE_TYPES[kind]
+        peer = c.start_peer(c.model, other, number)
         report = json.loads(c.program.call("quantize", c.model, out, "--type", kind, "--force",
                                            "--json"))
+        c.finish(peer)
         ours = c.program.logits(out, ids)
         theirs = peer_logits(c.peer, c.libraries, out, ids, c.work, ours.shape[1])
-        subprocess.run([c.peer, "quantize", c.libraries, c.model, other, str(number)], check=True,
-                       capture_output=True)
         runs = compare.kl_divergence(ours, theirs)
         divergences = [compare.kl_divergence(wanted, ours),
                        compare.kl_divergence(wanted, c.program.logits(other, ids))]
@@ -233,6 +289,7 @@ def main():
     c = Comparison(sys.argv[1:])
     os.makedirs(c.work, exist_ok=True)
     compare_errors(c)
+    compare_conversions(c)
     sources = run_golden(c)
     deep = {f"random, {n} layers": os.path.join(c.work, f"deep{n}.gguf") for n in (24, 29, 36)}
     for layers, path in zip((24, 29, 36), deep.values()):
