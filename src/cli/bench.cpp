@@ -137,10 +137,11 @@ class BenchCommand final : public Command {
     report.level = hardware::name(session.kernels().level);
     report.threads = session.threads().num_threads();
     report.exact = session.precision() == Precision::kExact;
+    report.bf16_prefill = session.precision() == Precision::kBf16Prefill;
     report.cache_bytes_per_token =
         sequence.block_bytes / static_cast<uint64_t>(model::kKvBlockTokens);
     report.state_bytes = sequence.slot_bytes;
-    report.groups = weight_groups(session.model(), session.kernels().level, session.precision());
+    report.groups = weight_groups(session.model(), session.kernels(), session.precision());
   }
 
   void measure(Session& session, BenchRunner& runner, Output& out, BenchReport& report) const {

@@ -158,7 +158,8 @@ std::string bench_table(const BenchReport& report) {
   text += line("machine", base::printable(report.processor) + ", " + to_text(report.processors) +
                               " processors, " + base::human_bytes(report.memory_bytes));
   text += line("kernels", report.level + ", " + to_text(report.threads) + " threads, precision " +
-                              (report.exact ? "exact" : "default"));
+                              (report.exact ? "exact" : "default") +
+                              (report.bf16_prefill ? ", prefill bf16" : ""));
   text += line("load", seconds_text(report.load_seconds));
   text += line("first token", seconds_text(report.first_token_seconds) + " (load, prompt of " +
                                   to_text(report.first_token_prompt) + " tokens)");
@@ -182,6 +183,7 @@ Json bench_json(const BenchReport& report) {
       {"level", report.level},
       {"threads", report.threads},
       {"precision", report.exact ? "exact" : "default"},
+      {"prefill", report.bf16_prefill ? "bf16" : "default"},
       {"cache_bytes_per_token", report.cache_bytes_per_token},
       {"state_bytes", report.state_bytes},
       {"load_seconds", report.load_seconds},

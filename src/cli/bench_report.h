@@ -61,6 +61,7 @@ struct BenchReport {
   std::string level;                          // of the kernels
   uint64_t threads = 0;
   bool exact = false;                  // --precision exact
+  bool bf16_prefill = false;           // --prefill bf16
   uint64_t cache_bytes_per_token = 0;  // keys and values
   uint64_t state_bytes = 0;            // recurrent state of a sequence
   double load_seconds = 0;

@@ -27,7 +27,7 @@ Session open(const char* path) {
 }
 
 std::vector<WeightGroup> groups_of(const Session& session) {
-  return weight_groups(session.model(), session.kernels().level, session.precision());
+  return weight_groups(session.model(), session.kernels(), session.precision());
 }
 
 Measurement decode_of(std::vector<double> seconds, int64_t batch = 1) {

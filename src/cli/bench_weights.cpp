@@ -14,9 +14,16 @@ namespace {
 constexpr std::array<std::string_view, 7> kOrder = {
     "embedding", "attention", "delta net", "mlp", "experts", "head", "embedding and head"};
 
-// What multiplies with a matrix: its recipe and the level that was chosen.
-std::string kernel_of(const nn::Linear& linear, hardware::Level level, nn::Precision precision) {
-  return std::string(hardware::name(level)) + " " + std::string(linear.recipe(precision));
+// What multiplies with a matrix: the level that was chosen and its recipe; where a prompt has
+// another one, "int8, prompts bf16".
+std::string kernel_of(const nn::Linear& linear, const kernels::Kernels& kernels,
+                      nn::Precision precision) {
+  const kernels::Recipe one = linear.recipe(kernels, precision);
+  const kernels::Recipe many = linear.recipe(kernels, precision, nn::kBf16PrefillRows);
+  std::string text(hardware::name(kernels.level));
+  text += " " + std::string(kernels::name(one));
+  if (many != one) text += ", prompts " + std::string(kernels::name(many));
+  return text;
 }
 
 // Bytes of the matrix that one token reads.
@@ -49,7 +56,7 @@ std::string_view weight_group(std::string_view name) {
   return "mlp";
 }
 
-std::vector<WeightGroup> weight_groups(const model::Model& model, hardware::Level level,
+std::vector<WeightGroup> weight_groups(const model::Model& model, const kernels::Kernels& kernels,
                                        nn::Precision precision) {
   std::vector<WeightGroup> groups;
   const model::Weights& weights = model.weights();
@@ -58,7 +65,7 @@ std::vector<WeightGroup> weight_groups(const model::Model& model, hardware::Leve
     std::string_view group = weight_group(name);
     if (tied && group == "embedding") group = "embedding and head";
     const std::string type(tensor::name(linear.dtype()));
-    const std::string kernel = kernel_of(linear, level, precision);
+    const std::string kernel = kernel_of(linear, kernels, precision);
     auto found = std::find_if(groups.begin(), groups.end(), [&](const WeightGroup& g) {
       return g.name == group && g.type == type && g.kernel == kernel;
     });

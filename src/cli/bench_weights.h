@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cli/bench_report.h"
-#include "hardware/cpu_features.h"
+#include "kernels/kernels.h"
 #include "model/model.h"
 #include "model/state_cache.h"
 #include "nn/precision.h"
@@ -19,7 +19,7 @@ namespace tulou::cli {
 std::string_view weight_group(std::string_view name);
 
 // One entry for each group, type and kernel, in the order in which a token meets them.
-std::vector<WeightGroup> weight_groups(const model::Model& model, hardware::Level level,
+std::vector<WeightGroup> weight_groups(const model::Model& model, const kernels::Kernels& kernels,
                                        nn::Precision precision);
 
 // What one token of a single sequence with `depth` tokens before it moves at least: the weights

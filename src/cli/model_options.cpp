@@ -41,6 +41,12 @@ void apply_precision(ModelSettings& settings, const std::string& what, const std
   settings.precision = text == "exact" ? Precision::kExact : Precision::kDefault;
 }
 
+void apply_prefill(ModelSettings& settings, const std::string& what, const std::string& text) {
+  if (text != "default" && text != "bf16")
+    throw base::Error("cli.bad_value", what, base::printable(text), "default or bf16");
+  settings.bf16_prefill = text == "bf16";
+}
+
 void apply_cache_type(ModelSettings& settings, const std::string& what, const std::string& text) {
   static const std::map<std::string, nn::CacheType> kTypes = {{"f32", nn::CacheType::kF32},
                                                               {"bf16", nn::CacheType::kBF16},
@@ -60,9 +66,11 @@ constexpr ModelOption kOptions[kNumModelOptions] = {
     {"--threads", "TULOU_THREADS", "threads", "N", "Threads that compute (all processors)",
      apply_threads},
     {"--isa", "TULOU_ISA", "isa", "LEVEL",
-     "Kernel level: portable, neon, avx2, avx512 (the best there is)", apply_isa},
+     "Kernel level: portable, neon, avx2, avx512, amx (the best there is)", apply_isa},
     {"--precision", "TULOU_PRECISION", "precision", "default|exact",
      "exact: activations and cache in fp32, no weight rounded, for comparisons", apply_precision},
+    {"--prefill", "TULOU_PREFILL", "prefill", "default|bf16",
+     "bf16: prompts in bf16 for speed, other bits than decoding; needs AMX", apply_prefill},
     {"--cache-type", "TULOU_CACHE_TYPE", "cache-type", "f32|bf16|f16|q8_0",
      "How keys and values are kept (bf16; f32 with exact)", apply_cache_type},
     {"--context", "TULOU_CONTEXT", "context", "N", "Tokens of prompt and answer together",

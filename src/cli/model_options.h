@@ -23,13 +23,14 @@ using nn::Precision;
 // What was asked for; absent where nobody said anything.
 struct ModelSettings {
   std::optional<int64_t> threads;
-  std::string isa;  // empty: the best level
-  std::optional<Precision> precision;
+  std::string isa;                     // empty: the best level
+  std::optional<Precision> precision;  // kDefault or kExact
+  bool bf16_prefill = false;
   std::optional<nn::CacheType> cache_type;
   std::optional<int64_t> context;
 };
 
-inline constexpr size_t kNumModelOptions = 5;
+inline constexpr size_t kNumModelOptions = 6;
 
 // The shared options of one command line.
 class ModelOptions {

@@ -127,9 +127,18 @@ TEST_F(ModelOptionsTest, CacheTypes) {
   EXPECT_EQ(error_id([] { resolve({"--cache-type", "q4_0"}); }), "cli.bad_value");
 }
 
+TEST_F(ModelOptionsTest, Prefill) {
+  EXPECT_FALSE(resolve({}).bf16_prefill);
+  EXPECT_TRUE(resolve({"--prefill", "bf16"}).bf16_prefill);
+  configure("prefill = bf16\n");
+  EXPECT_TRUE(resolve({}).bf16_prefill);
+  EXPECT_FALSE(resolve({"--prefill", "default"}).bf16_prefill);
+}
+
 TEST_F(ModelOptionsTest, WrongValuesAreNamed) {
   EXPECT_EQ(error_id([] { resolve({"--threads", "0"}); }), "cli.bad_value");
   EXPECT_EQ(error_id([] { resolve({"--precision", "half"}); }), "cli.bad_value");
+  EXPECT_EQ(error_id([] { resolve({"--prefill", "int8"}); }), "cli.bad_value");
   configure("thread = 2\n");
   EXPECT_EQ(error_id([] { resolve({}); }), "cli.unknown_setting");
   configure("threads = [1, 2]\n");

@@ -21,6 +21,16 @@ nn::CacheType choose_cache_type(const ModelSettings& settings, Precision precisi
   return precision == Precision::kExact ? nn::CacheType::kF32 : nn::CacheType::kBF16;
 }
 
+Precision choose_precision(const ModelSettings& settings, Precision fallback,
+                           const kernels::Kernels& kernels) {
+  const Precision precision = settings.precision.value_or(fallback);
+  if (!settings.bf16_prefill) return precision;
+  if (kernels.gemm.round == nullptr)
+    throw base::Error("cli.prefill_needs_amx", hardware::name(kernels.level));
+  if (precision == Precision::kExact) throw base::Error("cli.prefill_needs_default");
+  return Precision::kBf16Prefill;
+}
+
 std::unique_ptr<const model::Model> load_model(const std::string& path, base::Progress& progress,
                                                const model::LoadOptions& options) {
   const auto checkpoint = checkpoint::Checkpoint::open(path);
@@ -54,7 +64,7 @@ Session::Session(const std::string& path, const ModelSettings& settings, Precisi
       kernels_(kernels::select_kernels(settings.isa)),
       threads_(settings.threads ? static_cast<size_t>(*settings.threads)
                                 : base::usable_processors()),
-      precision_(settings.precision.value_or(fallback)),
+      precision_(choose_precision(settings, fallback, kernels_)),
       cache_type_(choose_cache_type(settings, precision_)),
       model_(load_model(path, progress, {precision_ == Precision::kExact})) {}
 

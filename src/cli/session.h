@@ -27,7 +27,8 @@ inline constexpr int64_t kDefaultWindow = 512;
 class Session {
  public:
   // Opens and loads. `fallback` is the precision if the settings name none. Error
-  // cli.model_does_not_fit and those of Checkpoint::open and Model::load.
+  // cli.prefill_needs_amx, cli.prefill_needs_default, cli.model_does_not_fit and those of
+  // Checkpoint::open and Model::load.
   Session(const std::string& path, const ModelSettings& settings, Precision fallback,
           base::Progress& progress);
 

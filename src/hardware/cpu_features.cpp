@@ -8,45 +8,52 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 namespace tulou::hardware {
 namespace {
 
-constexpr std::array<std::string_view, kNumLevels> kNames = {"portable", "neon", "avx2", "avx512"};
+constexpr std::array<std::string_view, kNumLevels> kNames = {"portable", "neon", "avx2", "avx512",
+                                                             "amx"};
 
 #if defined(__x86_64__)
 
-// XCR0: which registers the operating system saves (Intel SDM volume 1, 13.3).
-uint64_t saved_registers() {
-  uint32_t low = 0, high = 0;
-  asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-  return uint64_t{high} << 32 | low;
+X86Features read_features() {
+  X86Features f;
+  uint32_t a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0) return f;
+  f.leaf1_ecx = c;
+  if ((c >> 27 & 1) != 0) {  // OSXSAVE: XGETBV may be executed
+    asm volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+    f.xcr0 = uint64_t{d} << 32 | a;
+  }
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return f;
+  f.leaf7_ebx = b, f.leaf7_ecx = c, f.leaf7_edx = d;
+  if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0) f.leaf7_1_eax = a;
+  return f;
 }
 
-struct X86 {
-  bool avx2 = false, avx512 = false;
-};
-
-// CPUID bits: Intel SDM volume 2A, CPUID, leaves 1 and 7.
-X86 detect() {
-  uint32_t a = 0, b = 0, c = 0, d = 0;
-  if (__get_cpuid(1, &a, &b, &c, &d) == 0) return {};
-  const bool fma = c >> 12 & 1, osxsave = c >> 27 & 1, avx = c >> 28 & 1, f16c = c >> 29 & 1;
-  if (!osxsave || !avx) return {};
-  const uint64_t saved = saved_registers();
-  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return {};
-  const bool avx2 = b >> 5 & 1;
-  const bool f = b >> 16 & 1, dq = b >> 17 & 1, bw = b >> 30 & 1, vl = b >> 31 & 1;
-  const bool vnni = c >> 11 & 1;
-  X86 x86;
-  x86.avx2 = avx2 && fma && f16c && (saved & 0x06) == 0x06;  // XMM, YMM
-  x86.avx512 =
-      x86.avx2 && f && dq && bw && vl && vnni && (saved & 0xE6) == 0xE6;  // and opmask, ZMM
-  return x86;
+// The 8 KiB of tile data are saved only for processes that asked for them (Linux,
+// Documentation/arch/x86/xstate.rst); a process has them once one of its threads did. Refused by
+// kernels before 5.16 and where a thread has an alternate signal stack too small for them.
+bool permit_tiles() {
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
 #endif
+
+std::vector<Level> find_levels() {
+#if defined(__x86_64__)
+  return x86_levels(read_features(), permit_tiles);
+#elif defined(__aarch64__)
+  return {Level::kPortable, Level::kNeon};  // part of the AArch64 baseline
+#else
+  return {Level::kPortable};
+#endif
+}
 
 std::string available_names() {
   std::string names;
@@ -66,20 +73,34 @@ std::optional<Level> level_named(std::string_view wanted) {
   return std::nullopt;
 }
 
-std::vector<Level> available_levels() {
+std::vector<Level> x86_levels(const X86Features& f, bool (*tiles_permitted)()) {
+  const auto has = [](uint64_t bits, uint64_t wanted) { return (bits & wanted) == wanted; };
+  const auto bit = [](int i) { return uint64_t{1} << i; };
   std::vector<Level> levels = {Level::kPortable};
-#if defined(__x86_64__)
-  const X86 x86 = detect();
-  if (x86.avx2) levels.push_back(Level::kAvx2);
-  if (x86.avx512) levels.push_back(Level::kAvx512);
-#elif defined(__aarch64__)
-  levels.push_back(Level::kNeon);  // part of the AArch64 baseline
-#endif
+  // FMA, OSXSAVE, AVX, F16C; AVX2; XMM and YMM are saved.
+  if (!has(f.leaf1_ecx, bit(12) | bit(27) | bit(28) | bit(29)) || !has(f.leaf7_ebx, bit(5)) ||
+      !has(f.xcr0, 0x06))
+    return levels;
+  levels.push_back(Level::kAvx2);
+  // F, DQ, BW, VL; VNNI; opmasks and ZMM are saved.
+  if (!has(f.leaf7_ebx, bit(16) | bit(17) | bit(30) | bit(31)) || !has(f.leaf7_ecx, bit(11)) ||
+      !has(f.xcr0, 0xE6))
+    return levels;
+  levels.push_back(Level::kAvx512);
+  // AMX-BF16, AMX-TILE, AMX-INT8; AVX512_BF16; tile configuration and tile data are saved.
+  if (has(f.leaf7_edx, bit(22) | bit(24) | bit(25)) && has(f.leaf7_1_eax, bit(5)) &&
+      has(f.xcr0, bit(17) | bit(18)) && tiles_permitted())
+    levels.push_back(Level::kAmx);
+  return levels;
+}
+
+const std::vector<Level>& available_levels() {
+  static const std::vector<Level> levels = find_levels();
   return levels;
 }
 
 Level select_level(std::string_view wanted) {
-  const std::vector<Level> levels = available_levels();
+  const std::vector<Level>& levels = available_levels();
   if (wanted.empty()) {
     const char* forced = std::getenv("TULOU_ISA");
     if (forced == nullptr || *forced == '\0') return levels.back();

@@ -1,6 +1,7 @@
 // What this processor can do, and the kernel levels that follow from it. Nothing else reads CPUID.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,15 +10,30 @@
 namespace tulou::hardware {
 
 // A set of instructions that kernels are written for, worst first.
-enum class Level { kPortable, kNeon, kAvx2, kAvx512 };
-inline constexpr int kNumLevels = 4;
+enum class Level { kPortable, kNeon, kAvx2, kAvx512, kAmx };
+inline constexpr int kNumLevels = 5;
 
-// "portable", "neon", "avx2", "avx512".
+// "portable", "neon", "avx2", "avx512", "amx".
 std::string_view name(Level level);
 std::optional<Level> level_named(std::string_view name);
 
+// What an x86-64 processor and its operating system say of themselves: output registers of CPUID
+// leaf 1, leaf 7 and leaf 7 sub-leaf 1 (Intel SDM volume 2A), and XCR0, the registers that the
+// system saves (volume 1, 13.3; 0 without OSXSAVE).
+struct X86Features {
+  uint32_t leaf1_ecx = 0;
+  uint32_t leaf7_ebx = 0, leaf7_ecx = 0, leaf7_edx = 0;
+  uint32_t leaf7_1_eax = 0;
+  uint64_t xcr0 = 0;
+};
+
+// The levels that follow from these, kPortable first, best last. `tiles_permitted` is asked only if
+// everything else that kAmx needs is there: whether the system lets this process use tiles.
+std::vector<Level> x86_levels(const X86Features& features, bool (*tiles_permitted)());
+
 // The levels that this processor, and its operating system, can run; kPortable always, best last.
-std::vector<Level> available_levels();
+// Found once; where there are tiles, that asks the system for them on behalf of the process.
+const std::vector<Level>& available_levels();
 
 // The level to use: the one asked for; if `wanted` is empty, that of the environment variable
 // TULOU_ISA, so that every test program can be forced; without it, the best one.

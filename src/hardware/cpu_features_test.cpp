@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 #include <string>
+#include <type_traits>
+#include <vector>
 
 #include "base/error.h"
 
@@ -31,6 +33,36 @@ TEST(CpuFeatures, SelectsTheBestOrTheForcedOne) {
   ::setenv("TULOU_ISA", "avx9000", 1);
   EXPECT_THROW(select_level(""), base::Error);
   ::setenv("TULOU_ISA", before.c_str(), 1);
+}
+
+// A Sapphire Rapids under Linux (the bits that count), and what each missing part takes away.
+TEST(CpuFeatures, LevelsOfAnX86Processor) {
+  const X86Features whole = {0x38001000, 0xC0030020, 0x800, 0x03400000, 0x20, 0x602E6};
+  const auto best = [](const X86Features& f, bool permitted = true) {
+    return x86_levels(f, permitted ? [] { return true; } : [] { return false; }).back();
+  };
+  EXPECT_EQ(x86_levels(whole, [] { return true; }),
+            (std::vector{Level::kPortable, Level::kAvx2, Level::kAvx512, Level::kAmx}));
+  EXPECT_EQ(best(whole, false), Level::kAvx512);
+  const auto without = [&](auto member, int i) {
+    X86Features f = whole;
+    const auto bit = std::remove_reference_t<decltype(f.*member)>{1} << i;
+    EXPECT_NE(f.*member & bit, 0u) << i;
+    f.*member &= ~bit;
+    return best(f);
+  };
+  for (const int i : {22, 24, 25})
+    EXPECT_EQ(without(&X86Features::leaf7_edx, i), Level::kAvx512) << i;
+  for (const int i : {17, 18}) EXPECT_EQ(without(&X86Features::xcr0, i), Level::kAvx512) << i;
+  EXPECT_EQ(without(&X86Features::leaf7_1_eax, 5), Level::kAvx512);
+  for (const int i : {16, 17, 30, 31})
+    EXPECT_EQ(without(&X86Features::leaf7_ebx, i), Level::kAvx2) << i;
+  for (const int i : {5, 6, 7}) EXPECT_EQ(without(&X86Features::xcr0, i), Level::kAvx2) << i;
+  EXPECT_EQ(without(&X86Features::leaf7_ecx, 11), Level::kAvx2);
+  for (const int i : {12, 27, 28, 29})
+    EXPECT_EQ(without(&X86Features::leaf1_ecx, i), Level::kPortable) << i;
+  for (const int i : {1, 2}) EXPECT_EQ(without(&X86Features::xcr0, i), Level::kPortable) << i;
+  EXPECT_EQ(without(&X86Features::leaf7_ebx, 5), Level::kPortable);
 }
 
 TEST(CpuFeatures, AnUnavailableLevelIsAnErrorNotAFallback) {

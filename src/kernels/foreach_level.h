@@ -4,6 +4,10 @@
 // Regions and not per-file flags: with per-file flags shared inline functions get compiled with
 // AVX-512 and the linker may keep that copy for everyone (docs/decisions/0001-regions.md).
 // Everything the kernel files need is included here, before the first region.
+//
+// The AMX level uses the AVX-512 kernels. A family that has others for it names their file in
+// TULOU_AMX_KERNEL_FILE; that is compiled once more behind the AVX-512 region, whose functions it
+// may call.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -86,6 +90,36 @@ namespace tulou::kernels::avx512 {
 #pragma GCC pop_options
 #endif
 
+#if defined(TULOU_AMX_KERNEL_FILE)
+#if defined(TULOU_EMULATE_AVX512)
+#elif defined(__clang__)
+#pragma clang attribute push(                                                                \
+    __attribute__((target("amx-tile,amx-int8,amx-bf16,avx512bf16,avx512f,avx512bw,avx512dq," \
+                          "avx512vl,avx512vnni,avx2,fma,f16c"))),                            \
+    apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target( \
+    "amx-tile,amx-int8,amx-bf16,avx512bf16", \
+    "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")
+#endif
+#define TULOU_SIMD 3
+namespace tulou::kernels::amx {
+#include "kernels/simd-inl.h"
+#include TULOU_AMX_KERNEL_FILE
+}  // namespace tulou::kernels::amx
+#undef TULOU_SIMD
+#undef TULOU_INLINE
+#undef TULOU_RARE
+#undef TULOU_LAMBDA
+#if defined(TULOU_EMULATE_AVX512)
+#elif defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
+
 #elif defined(__aarch64__)
 
 #define TULOU_SIMD 1
@@ -101,7 +135,7 @@ namespace tulou::kernels::neon {
 #endif
 
 // The table of a family: TULOU_LEVEL_TABLE(NormKernels, norm_kernels, rms_norm, l2_norm) defines
-// `const NormKernels& norm_kernels(hardware::Level)`.
+// `const NormKernels& norm_kernels(hardware::Level)`. AMX has that of AVX-512.
 #define TULOU_FILL_1(ns, a) {&ns::a}
 #define TULOU_FILL_2(ns, a, b) {&ns::a, &ns::b}
 #define TULOU_FILL_3(ns, a, b, c) {&ns::a, &ns::b, &ns::c}
@@ -109,7 +143,7 @@ namespace tulou::kernels::neon {
 #define TULOU_FILL_6(ns, a, b, c, d, e, f) {&ns::a, &ns::b, &ns::c, &ns::d, &ns::e, &ns::f}
 #if defined(__x86_64__)
 #define TULOU_LEVEL_CASES(Table, FILL, ...)                   \
-  if (level == hardware::Level::kAvx512) {                    \
+  if (level >= hardware::Level::kAvx512) {                    \
     static constexpr Table table = FILL(avx512, __VA_ARGS__); \
     return table;                                             \
   }                                                           \

@@ -39,6 +39,8 @@
 #include <simde/x86/fma.h>
 #undef __m128bh
 
+#include "kernels/gemm/tiles_emulated.h"
+
 #ifndef _MM_FROUND_NO_EXC
 #define _MM_FROUND_NO_EXC SIMDE_MM_FROUND_NO_EXC
 #endif

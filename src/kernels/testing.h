@@ -32,7 +32,7 @@ inline std::vector<hardware::Level> levels() {
 }
 
 inline int64_t lanes(hardware::Level level) {
-  if (level == hardware::Level::kAvx512) return 16;
+  if (level >= hardware::Level::kAvx512) return 16;
   return level == hardware::Level::kAvx2 ? 8 : 4;
 }
 

@@ -9,6 +9,7 @@ namespace tulou::nn {
 namespace {
 
 using kernels::kPanelRows;
+using kernels::Recipe;
 
 // One piece of work: panels first, first + step, ... of one matrix.
 struct Piece {
@@ -59,24 +60,59 @@ kernels::PanelSource stored_rows(const tensor::TensorView& weight, std::span<con
   return source;
 }
 
+template <typename T>
+T* allocate(Pass& pass, int64_t count) {
+  return pass.arena().allocate<T>(static_cast<size_t>(count)).data();
+}
+
+template <typename Row>
+void for_rows(Pass& pass, int64_t rows, const Row& row) {
+  if (rows > kernels::kDirectRows) {
+    pass.parallel_for(static_cast<size_t>(rows),
+                      [&](size_t r, size_t) { row(static_cast<int64_t>(r)); });
+  } else {  // waking the other threads takes longer
+    for (int64_t r = 0; r < rows; ++r) row(r);
+  }
+}
+
 // Rows of x in int8, in the pass's arena.
 kernels::QuantizedRows quantize(Pass& pass, ConstMatrix x) {
-  const auto blocks = static_cast<size_t>(x.rows * x.width / kernels::kBlock);
+  const int64_t height = pass.kernels().gemm.tile_height(x.rows);
+  const int64_t rows = (x.rows + height - 1) / height * height;
+  const int64_t blocks = x.width / kernels::kBlock;
   kernels::QuantizedRows to;
-  to.values = pass.arena().allocate<int8_t>(static_cast<size_t>(x.rows * x.width)).data();
-  to.scale = pass.arena().allocate<float>(blocks).data();
-  to.scaled_sum = pass.arena().allocate<float>(blocks).data();
-  to.sum = pass.arena().allocate<int32_t>(blocks).data();
-  to.half_sums = pass.arena().allocate<int32_t>(blocks).data();
-  const auto row = [&](size_t index, size_t) {
-    const auto r = static_cast<int64_t>(index);
-    pass.kernels().gemm.quantize(x.row(r), x.width, to.from(r, x.width));
-  };
-  if (x.rows > kernels::kDirectRows) {
-    pass.parallel_for(static_cast<size_t>(x.rows), row);
-  } else {  // waking the other threads takes longer
-    for (size_t r = 0; r < static_cast<size_t>(x.rows); ++r) row(r, 0);
+  to.tile_rows = height;
+  to.values = allocate<int8_t>(pass, rows * x.width);
+  to.scale = allocate<float>(pass, rows * blocks);
+  to.scaled_sum = allocate<float>(pass, rows * blocks);
+  to.sum = allocate<int32_t>(pass, rows * blocks);
+  to.half_sums = allocate<int32_t>(pass, rows * blocks);
+  if (rows > x.rows) {  // the last tile has rows that nobody writes
+    const kernels::QuantizedRows last = to.from(rows - height, x.width);
+    const auto tile = static_cast<size_t>(height * blocks);
+    std::memset(last.values, 0, tile * kernels::kBlock);
+    std::memset(last.scale, 0, tile * sizeof(float));
+    std::memset(last.scaled_sum, 0, tile * sizeof(float));
   }
+  for_rows(pass, x.rows, [&](int64_t r) {
+    pass.kernels().gemm.quantize(x.row(r), x.width, to.from(r, x.width));
+  });
+  return to;
+}
+
+// Rows of x in bf16, likewise.
+kernels::RoundedRows round(Pass& pass, ConstMatrix x) {
+  const int64_t height = pass.kernels().gemm.tile_height(x.rows);
+  const int64_t rows = (x.rows + height - 1) / height * height;
+  const int64_t width = (x.width + kernels::kBlock - 1) / kernels::kBlock * kernels::kBlock;
+  kernels::RoundedRows to;
+  to.tile_rows = height;
+  to.values = allocate<uint16_t>(pass, rows * width);
+  if (rows > x.rows)
+    std::memset(to.from(rows - height, x.width).values, 0,
+                static_cast<size_t>(height * width) * sizeof(uint16_t));
+  for_rows(pass, x.rows,
+           [&](int64_t r) { pass.kernels().gemm.round(x.row(r), x.width, to.from(r, x.width)); });
   return to;
 }
 
@@ -116,12 +152,13 @@ const std::byte* Linear::panel(int64_t row) const {
          static_cast<size_t>(row / kPanelRows) * kernels::panel_bytes(type(), in_features_);
 }
 
-bool Linear::is_int8(Precision precision) const {
-  return precision == Precision::kDefault && kernels::has_int8_recipe(type());
-}
-
-std::string_view Linear::recipe(Precision precision) const {
-  return is_int8(precision) ? "int8" : "fp32";
+Recipe Linear::recipe(const kernels::Kernels& kernels, Precision precision, int64_t rows) const {
+  const bool has_bf16 = kernels.gemm.round != nullptr;
+  if (precision == Precision::kExact) return Recipe::kFp32;
+  if (type() == tensor::DType::kBF16 && has_bf16) return Recipe::kBf16;
+  if (!kernels::has_int8_recipe(type())) return Recipe::kFp32;
+  const bool bf16 = precision == Precision::kBf16Prefill && rows >= kBf16PrefillRows;
+  return bf16 && has_bf16 ? Recipe::kBf16 : Recipe::kInt8;
 }
 
 Activations Linear::prepare(Pass&, ConstMatrix x) { return {x}; }
@@ -131,14 +168,20 @@ void multiply_group(Pass& pass, const Activations& x, std::span<const Linear* co
   DCHECK(linears.size() == y.size());
   std::vector<Piece> pieces;
   kernels::QuantizedRows quantized;
+  kernels::RoundedRows rounded;
+  const auto recipe = [&](const Linear& linear) {
+    return linear.recipe(pass.kernels(), pass.precision(), x.values.rows);
+  };
   for (size_t i = 0; i < linears.size(); ++i) {
     const Linear& linear = *linears[i];
     DCHECK(linear.in_features() == x.values.width && y[i].rows == x.values.rows &&
            linear.out_features() == y[i].width);
     if (pass.observer() != nullptr) pass.observer()->observe(linear, x.values);
     add_pieces(i, num_panels(linear), x.values.rows, pass.num_threads(), pieces);
-    if (quantized.values == nullptr && linear.is_int8(pass.precision()))
+    if (quantized.values == nullptr && recipe(linear) == Recipe::kInt8)
       quantized = quantize(pass, x.values);
+    if (rounded.values == nullptr && recipe(linear) == Recipe::kBf16)
+      rounded = round(pass, x.values);
   }
   pass.parallel_for(pieces.size(), [&](size_t index, size_t worker) {
     const Piece& piece = pieces[index];
@@ -153,7 +196,8 @@ void multiply_group(Pass& pass, const Activations& x, std::span<const Linear* co
     args.count = piece.count;
     args.x = x.values.data;
     args.x_stride = x.values.width;
-    if (linear.is_int8(pass.precision())) args.quantized = quantized;
+    if (recipe(linear) == Recipe::kInt8) args.quantized = quantized;
+    if (recipe(linear) == Recipe::kBf16) args.rounded = rounded;
     args.m = x.values.rows;
     args.bias = linear.bias_.empty() ? nullptr : linear.bias_.data();
     args.accumulate = epilogue == Linear::Epilogue::kAdd;

@@ -16,8 +16,12 @@
 
 namespace tulou::nn {
 
-// Activations as a product takes them: fp32 rows. Where weights have the int8 recipe
-// (kernels/gemm/gemm.h) multiply_group quantises them, once for all matrices of the group.
+// Rows from which on Precision::kBf16Prefill takes bf16 for weights in blocks: below, expanding
+// them to bf16 costs more than it saves. An estimate from counts of instructions, not measured.
+inline constexpr int64_t kBf16PrefillRows = 64;
+
+// Activations as a product takes them: fp32 rows. Where weights have the int8 or the bf16 recipe
+// (kernels/gemm/gemm.h) multiply_group converts them, once for all matrices of the group.
 struct Activations {
   ConstMatrix values;
 };
@@ -53,8 +57,9 @@ class Linear {
   int64_t in_features() const { return in_features_; }
   int64_t out_features() const { return out_features_; }
   tensor::DType dtype() const { return dtype_; }  // as stored
-  // How it is computed: "int8" or "fp32" (kernels/gemm/gemm.h).
-  std::string_view recipe(Precision precision) const;
+  // How a pass with `rows` rows computes it.
+  kernels::Recipe recipe(const kernels::Kernels& kernels, Precision precision,
+                         int64_t rows = 1) const;
   size_t bytes() const { return panels_.size() + bias_.size() * sizeof(float); }
 
   // Brings rows [rows, in] into the form that multiply takes; they must outlive the result.
@@ -77,7 +82,6 @@ class Linear {
  private:
   friend void multiply_group(Pass&, const Activations&, std::span<const Linear* const>,
                              std::span<const Matrix>, Epilogue);
-  bool is_int8(Precision precision) const;  // the recipe
   const std::byte* panel(int64_t row) const;
   tensor::DType type() const { return kernels::panel_type(dtype_); }  // of the panels
   base::Buffer panels_;

@@ -19,10 +19,10 @@ namespace {
 
 // What a pass needs, for one test.
 struct Fixture {
-  explicit Fixture(size_t num_threads = 2)
+  explicit Fixture(size_t num_threads = 2, Precision precision = Precision::kDefault)
       : pool(num_threads),
         lease(pool),
-        pass(kernels::select_kernels(""), lease, arena, Precision::kDefault, &cancel) {}
+        pass(kernels::select_kernels(""), lease, arena, precision, &cancel) {}
   base::ThreadPool pool;
   base::ThreadPool::Lease lease;
   base::Arena arena;
@@ -81,7 +81,7 @@ TEST(Linear, TellsOncePackedOfEveryStoredRow) {
 }
 
 TEST(Linear, MultipliesAddsBiasAndAccumulates) {
-  Fixture s;
+  Fixture s(2, Precision::kExact);
   const int64_t out = 37, in = 50, rows = 5;
   const Bf16Matrix weight(out, in, 1);
   Linear linear(weight.view, "test");
@@ -109,6 +109,50 @@ TEST(Linear, MultipliesAddsBiasAndAccumulates) {
   }
   linear.multiply(s.pass, Linear::prepare(s.pass, {x.data(), rows, in}), y, Linear::Epilogue::kAdd);
   for (size_t i = 0; i < first.size(); ++i) ASSERT_EQ(y.data[i], first[i] + first[i]);
+}
+
+// Each row alone, and all together with tiles that are not full; in a group of matrices that takes
+// x in all the forms that the level has.
+TEST(Linear, RowsDoNotChangeBits) {
+  const int64_t rows = 37, in = 96, out = 50;
+  std::vector<std::byte> stored(tensor::row_bytes(tensor::DType::kQ8_0, in) * out);
+  for (size_t i = 0; i < stored.size(); ++i)  // scales, fp16 at the start of 34 bytes, of 2^-6
+    stored[i] = static_cast<std::byte>(i % 34 == 0 ? 0 : i % 34 == 1 ? 0x24 : i * 7 + i / 34);
+  const Bf16Matrix bf16(out, in, 1);
+  const auto floats = random_floats(static_cast<size_t>(out * in), 2);
+  const Linear a({stored.data(), tensor::DType::kQ8_0, {out, in}}, "a"), b(bf16.view, "b"),
+      c(view_of(floats, out), "c");
+  const Linear* const linears[] = {&a, &b, &c};
+  const auto x = random_floats(static_cast<size_t>(rows * in), 3);
+  Fixture s;
+  const Matrix all[] = {s.pass.matrix(rows, out), s.pass.matrix(rows, out),
+                        s.pass.matrix(rows, out)};
+  multiply_group(s.pass, Linear::prepare(s.pass, {x.data(), rows, in}), linears, all);
+  for (int64_t r = 0; r < rows; ++r) {
+    const Matrix one[] = {s.pass.matrix(1, out), s.pass.matrix(1, out), s.pass.matrix(1, out)};
+    multiply_group(s.pass, Linear::prepare(s.pass, {x.data() + r * in, 1, in}), linears, one);
+    for (size_t i = 0; i < 3; ++i)
+      ASSERT_EQ(std::memcmp(one[i].data, all[i].row(r), out * sizeof(float)), 0) << r << " " << i;
+  }
+}
+
+TEST(Linear, RecipesFollowTypeLevelAndPrecision) {
+  const Bf16Matrix bf16(16, 32, 1);
+  const Linear plain(bf16.view, "plain");
+  const std::vector<std::byte> stored(tensor::row_bytes(tensor::DType::kQ8_0, 32) * 16);
+  const Linear blocks({stored.data(), tensor::DType::kQ8_0, {16, 32}}, "blocks");
+  for (const auto level : hardware::available_levels()) {
+    const kernels::Kernels& kernels = kernels::kernels_for(level);
+    const bool amx = level == hardware::Level::kAmx;
+    using enum kernels::Recipe;
+    EXPECT_EQ(plain.recipe(kernels, Precision::kDefault), amx ? kBf16 : kFp32);
+    EXPECT_EQ(blocks.recipe(kernels, Precision::kDefault, kBf16PrefillRows), kInt8);
+    EXPECT_EQ(blocks.recipe(kernels, Precision::kBf16Prefill, kBf16PrefillRows - 1), kInt8);
+    EXPECT_EQ(blocks.recipe(kernels, Precision::kBf16Prefill, kBf16PrefillRows),
+              amx ? kBf16 : kInt8);
+    for (const Linear* linear : {&plain, &blocks})
+      EXPECT_EQ(linear->recipe(kernels, Precision::kExact, kBf16PrefillRows), kFp32);
+  }
 }
 
 TEST(Linear, GroupGivesTheBitsOfEachAlone) {

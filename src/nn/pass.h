@@ -33,7 +33,7 @@ class Pass {
         arena_(arena),
         precision_(precision),
         cancel_(cancel) {
-    scratch_ = arena.allocate<float>(threads.num_threads() * kWorkerScratch).data();
+    scratch_ = arena.allocate<float>(threads.num_threads() * worker_scratch()).data();
   }
 
   const kernels::Kernels& kernels() const { return kernels_; }
@@ -60,11 +60,11 @@ class Pass {
     return {arena_.allocate<float>(static_cast<size_t>(rows * width)).data(), rows, width};
   }
 
-  // Memory of one worker for the time of one job: kernels::kGemmScratch floats.
-  float* scratch(size_t worker) const { return scratch_ + worker * kWorkerScratch; }
+  // Memory of one worker for the time of one job: GemmKernels::scratch floats.
+  float* scratch(size_t worker) const { return scratch_ + worker * worker_scratch(); }
 
  private:
-  static constexpr size_t kWorkerScratch = kernels::kGemmScratch;
+  size_t worker_scratch() const { return static_cast<size_t>(kernels_.gemm.scratch); }
   const kernels::Kernels& kernels_;
   const base::ThreadPool::Lease& threads_;
   base::Arena& arena_;

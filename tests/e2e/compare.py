@@ -42,6 +42,8 @@ def test_usage_errors(p, w):
     p.fails(2, "run", says=["MODEL"])
     p.fails(2, "run", w.model, stdin=b"", says=["prompt"])
     p.fails(2, "run", w.model, "x", "--isa", "sse9", says=["sse9", "portable"])
+    p.fails(2, "run", w.model, "x", "--isa", "portable", "--prefill", "bf16",
+            says=["needs AMX", "portable"])
     p.fails(2, "run", w.model, "x", TULOU_THREADS="many", says=["TULOU_THREADS", "many"])
 
 

@@ -36,17 +36,18 @@ void quantize(const float* x, int64_t k, const QuantizedRows& row) {
     } else {
       largest = finite ? 0.0f : __builtin_nanf("");
     }
+    const int64_t at = b * row.tile_rows;
     int32_t sums[2] = {};
     for (int64_t i = 0; i < kBlock; ++i) {
       const auto value = static_cast<int32_t>(rounded[i]);
-      row.values[kBlock * b + i] = static_cast<int8_t>(value);
+      row.values[kBlock * at + i] = static_cast<int8_t>(value);
       sums[i / 16] += value;
     }
-    row.scale[b] = largest / 127.0f;
-    row.sum[b] = sums[0] + sums[1];
-    row.half_sums[b] = static_cast<int32_t>(static_cast<uint32_t>(sums[1]) << 16 |
-                                            (static_cast<uint32_t>(sums[0]) & 0xffffu));
-    row.scaled_sum[b] = row.scale[b] * static_cast<float>(row.sum[b]);
+    row.scale[at] = largest / 127.0f;
+    row.sum[at] = sums[0] + sums[1];
+    row.half_sums[at] = static_cast<int32_t>(static_cast<uint32_t>(sums[1]) << 16 |
+                                             (static_cast<uint32_t>(sums[0]) & 0xffffu));
+    row.scaled_sum[at] = row.scale[at] * static_cast<float>(row.sum[at]);
   }
 }
 

@@ -1,4 +1,4 @@
-// The matrix product in both recipes at each level, against sums in double precision.
+// The matrix product in its recipes at each level, against sums in double precision.
 #include "kernels/gemm/gemm.h"
 
 #include "kernels/gemm/gemm_testing.h"
@@ -60,7 +60,7 @@ void check_fp32(const Product& p, hardware::Level level) {
 // block of random codes shows.
 void check_int8(const Product& p, hardware::Level level) {
   const auto weights = decoded_weights(p.stored, p.dtype, p.n, p.k);
-  const Quantized x = p.quantized(level);
+  const Quantized x = p.quantized(level, 0, p.m, 1);
   const int64_t blocks = p.k / kBlock;
   check(
       p, level, p.all(level, Recipe::kInt8),
@@ -81,6 +81,35 @@ void check_int8(const Product& p, hardware::Level level) {
       [&](double size) { return 1.01 * (3.0 * static_cast<double>(blocks) + 6) * kUnit * size; });
 }
 
+// Products of bf16 are exact in fp32. A term goes through 16 sums of its chain, one with the other
+// chain, one for each block after it, the bias and what y held. Weights of block types are rounded
+// to 8 bits, after roundings in fp32 that the last bit of bf16 dwarfs: 2^-9 of them, and of their
+// minima where they have some (as in check_int8).
+void check_bf16(const Product& p, hardware::Level level) {
+  const auto weights = decoded_weights(p.stored, p.dtype, p.n, p.k);
+  const Rounded x = p.rounded(level, 0, p.m, 1);
+  const int64_t blocks = (p.k + kBlock - 1) / kBlock;
+  const double roundings = 17 + static_cast<double>(blocks) + 2;
+  const double weight = panel_type(p.dtype) == DType::kBF16 ? 0 : 1.01 * 0x1p-9;
+  check(
+      p, level, p.all(level, Recipe::kBf16),
+      [&](int64_t row, int64_t column, const auto& add, double&) {
+        for (int64_t j = 0; j < p.k; ++j)
+          add(static_cast<double>(weights[static_cast<size_t>(column * p.k + j)]) *
+              static_cast<double>(tensor::bf16_to_float(x.values[row * blocks * kBlock + j])));
+      },
+      [&](double size) {
+        return (1.01 * roundings * kUnit + weight) * size + static_cast<double>(p.k) * kSmallNormal;
+      });
+}
+
+// All recipes that the product has.
+void check_all(const Product& p, hardware::Level level) {
+  check_fp32(p, level);
+  if (p.has(level, Recipe::kInt8, p.m)) check_int8(p, level);
+  if (p.has(level, Recipe::kBf16, p.m)) check_bf16(p, level);
+}
+
 // F32 has no blocks, so every depth around the widths of vectors and of slices.
 TEST(Gemm, DepthsAroundVectorsAndSlices) {
   Random random(3);
@@ -89,7 +118,7 @@ TEST(Gemm, DepthsAroundVectorsAndSlices) {
     for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
       for (const int64_t m : {1, 2, 5}) {
         const Product product(random, dtype, m, 9, k);
-        for (const auto level : levels()) check_fp32(product, level);
+        for (const auto level : gemm_levels()) check_all(product, level);
       }
     }
   }
@@ -103,9 +132,9 @@ TEST(Gemm, RowsAndColumnsAroundTiles) {
       const Product plain(random, dtype_at(random.below(3)), m, n, random.between(1, 70));
       const DType type = types(true)[static_cast<size_t>(random.below(9))];
       const Product blocks(random, type, m, n, 256);
-      for (const auto level : levels()) {
-        check_fp32(plain, level);
-        check_int8(blocks, level);
+      for (const auto level : gemm_levels()) {
+        check_all(plain, level);
+        check_all(blocks, level);
       }
     }
   }
@@ -117,12 +146,9 @@ TEST(Gemm, EveryStoredType) {
     const int64_t block = tensor::info(dtype).block_size;
     for (const int64_t depth : {block, int64_t{256}, int64_t{1024}, int64_t{1280}, int64_t{2304}}) {
       const Product product(random, dtype, 7, 45, depth), single(random, dtype, 1, 45, depth);
-      for (const auto level : levels()) {
-        check_fp32(product, level);
-        check_fp32(single, level);
-        if (!has_int8_recipe(panel_type(dtype))) continue;
-        check_int8(product, level);
-        check_int8(single, level);
+      for (const auto level : gemm_levels()) {
+        check_all(product, level);
+        check_all(single, level);
       }
     }
   }
@@ -137,9 +163,8 @@ TEST(Gemm, RandomShapes) {
         random.between(1, std::max<int64_t>(1, (i % 10 == 0 ? 2500 : 300) / block)) * block;
     const Product product(random, dtype, random.between(0, i % 10 == 0 ? 150 : 20),
                           random.between(0, 60), k);
-    for (const auto level : levels()) {
-      check_fp32(product, level);
-      if (has_int8_recipe(panel_type(dtype))) check_int8(product, level);
+    for (const auto level : gemm_levels()) {
+      check_all(product, level);
     }
   }
 }
@@ -151,23 +176,24 @@ TEST(Gemm, RowsAndPanelsDoNotChangeBits) {
     const int64_t block = tensor::info(dtype).block_size;
     for (const int64_t depth : {block, 9 * 256 / block * block}) {
       const Product product(random, dtype, depth == block ? 135 : 40, 139, depth);
-      for (const auto level : levels()) {
-        for (const Recipe recipe : {Recipe::kFp32, Recipe::kInt8}) {
-          if (recipe == Recipe::kInt8 && !has_int8_recipe(panel_type(dtype))) continue;
-          Quantized quantized = product.quantized(level);
-          Quantized* rows = recipe == Recipe::kInt8 ? &quantized : nullptr;
+      for (const auto level : gemm_levels()) {
+        for (const Recipe recipe : {Recipe::kFp32, Recipe::kInt8, Recipe::kBf16}) {
+          // Block types have bf16 for many rows alone.
+          const int64_t least = product.has(level, recipe, 1) ? 1 : kDirectRows + 1;
+          if (!product.has(level, recipe, least)) continue;
           const Fenced<float> all = product.all(level, recipe);
           Fenced<float> alone(product.start);
-          for (int64_t row = 0; row < product.m; ++row)
-            product.run(level, rows, row, 1, 0, 1, product.num_panels(), alone);
+          for (int64_t row = 0; row < product.m; row += least)
+            product.run(level, recipe, row, least, 0, 1, product.num_panels(), alone);
           ASSERT_TRUE(alone.same_bits(all)) << described(product, level);
 
           Fenced<float> pieces(product.start);
           for (int64_t row = 0; row < product.m;) {
-            const int64_t count = std::min(product.m - row, random.between(1, 130));
+            int64_t count = std::min(product.m - row, random.between(least, 130));
+            if (product.m - row - count < least) count = product.m - row;
             const int64_t step = random.between(1, product.num_panels());
             for (int64_t first = 0; first < step; ++first)
-              product.run(level, rows, row, count, first, step,
+              product.run(level, recipe, row, count, first, step,
                           (product.num_panels() - first + step - 1) / step, pieces);
             row += count;
           }
@@ -181,16 +207,18 @@ TEST(Gemm, RowsAndPanelsDoNotChangeBits) {
 // The first m rows of a call with 1 to 135 rows: equal bits for each m.
 TEST(Gemm, AnyNumberOfRowsGivesTheSameBits) {
   Random random(8);
-  for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF16, DType::kQ8_0, DType::kQ4_0,
-                            DType::kQ4_K, DType::kQ6_K}) {
+  for (const DType dtype : types(false)) {
+    const DType type = panel_type(dtype);
+    if (type != dtype) continue;
     const Product product(random, dtype, 135, 37, 512);
-    for (const auto level : levels()) {
-      const bool int8 = has_int8_recipe(dtype);
-      Quantized quantized = product.quantized(level);
-      const Fenced<float> all = product.all(level, int8 ? Recipe::kInt8 : Recipe::kFp32);
-      for (int64_t m = 1; m <= 135; ++m) {
+    for (const auto level : gemm_levels()) {
+      const Recipe recipe = has_int8_recipe(type)                  ? Recipe::kInt8
+                            : product.has(level, Recipe::kBf16, 1) ? Recipe::kBf16
+                                                                   : Recipe::kFp32;
+      const Fenced<float> all = product.all(level, recipe);
+      for (int64_t m = 1; m <= 135; m += m < 70 ? 1 : 13) {
         Fenced<float> y(product.start);
-        product.run(level, int8 ? &quantized : nullptr, 0, m, 0, 1, product.num_panels(), y);
+        product.run(level, recipe, 0, m, 0, 1, product.num_panels(), y);
         const int64_t written = (m - 1) * product.y_stride + product.n;
         ASSERT_EQ(std::memcmp(y.data(), all.data(), static_cast<size_t>(written) * 4), 0)
             << described(product, level) << " m " << m;
@@ -204,7 +232,7 @@ TEST(Gemm, AnyNumberOfRowsGivesTheSameBits) {
 TEST(Gemm, VectorLevelsGiveTheSameBits) {
   Random random(9);
   std::vector<hardware::Level> vector_levels;
-  for (const auto level : levels()) {
+  for (const auto level : gemm_levels()) {
     if (level != hardware::Level::kPortable) vector_levels.push_back(level);
   }
 #ifdef TULOU_EMULATE_AVX512
@@ -212,7 +240,7 @@ TEST(Gemm, VectorLevelsGiveTheSameBits) {
 #endif
   if (vector_levels.size() < 2) GTEST_SKIP() << "one vector level here";
   for (const DType dtype : types(true)) {
-    for (const int64_t m : {1, 3, 17}) {
+    for (const int64_t m : {1, 3, 5, 17, 33, 64}) {
       const Product product(random, dtype, m, 45, 1280);
       const Fenced<float> first = product.all(vector_levels[0], Recipe::kInt8);
       for (const auto level : vector_levels)
@@ -230,7 +258,7 @@ TEST(Gemm, NanStaysInItsRowAndColumn) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   std::memcpy(product.panels.data() + (39 * kPanelRows + 11) * 4, &nan, 4);
   product.x[4 * product.x_stride + 20] = std::numeric_limits<float>::infinity();
-  for (const auto level : levels()) {
+  for (const auto level : gemm_levels()) {
     const Fenced<float> y = product.all(level, Recipe::kFp32);
     for (int64_t row = 0; row < 9; ++row) {
       for (int64_t column = 0; column < 12; ++column) {
@@ -256,7 +284,7 @@ TEST(Gemm, ExtremeValues) {
   }
   for (int64_t i = 0; i < product.x.size(); ++i) product.x[i] = 1e-45f * static_cast<float>(i + 1);
   for (int64_t i = 0; i < 16; ++i) product.x[3 * product.x_stride + i] = 2.0f;
-  for (const auto level : levels()) {
+  for (const auto level : gemm_levels()) {
     const Fenced<float> y = product.all(level, Recipe::kFp32);
     for (int64_t row = 0; row < 3; ++row) {
       float sum = 0;

@@ -112,23 +112,43 @@ inline Fenced<std::byte> packed(const Fenced<std::byte>& stored, DType dtype, in
   return memory;
 }
 
-// Quantised rows and their memory.
+// The levels that have products of their own: an emulated build has AMX, too.
+inline std::vector<hardware::Level> gemm_levels() {
+#ifdef TULOU_EMULATE_AVX512
+  return {hardware::Level::kAvx512, hardware::Level::kAmx};
+#else
+  return hardware::available_levels();
+#endif
+}
+
+// Quantised rows and their memory, in tiles of `tile_rows`.
 struct Quantized {
-  Quantized(int64_t rows, int64_t k)
-      : values(rows * k),
-        scale(rows * k / kBlock),
-        scaled_sum(rows * k / kBlock),
-        sum(rows * k / kBlock),
-        half_sums(rows * k / kBlock) {}
-  Fenced<int8_t> values;
-  Fenced<float> scale, scaled_sum;
-  Fenced<int32_t> sum, half_sums;
+  Quantized(int64_t rows, int64_t k, int64_t tile_rows)
+      : height(tile_rows), blocks((rows + height - 1) / height * height * (k / kBlock)) {
+    values.fill(1);  // of rows that are not there, like the following
+    for (Fenced<float>* floats : {&scale, &scaled_sum})
+      floats->fill(std::numeric_limits<float>::quiet_NaN());
+  }
+  int64_t height, blocks;
+  Fenced<int8_t> values{blocks * kBlock};
+  Fenced<float> scale{blocks}, scaled_sum{blocks};
+  Fenced<int32_t> sum{blocks}, half_sums{blocks};
   QuantizedRows rows() {
-    return {values.data(), scale.data(), scaled_sum.data(), sum.data(), half_sums.data()};
+    return {values.data(), scale.data(), scaled_sum.data(), sum.data(), half_sums.data(), height};
   }
 };
 
-enum class Recipe { kFp32, kInt8 };
+// Rows rounded to bf16, likewise; NaN in rows that are not there.
+struct Rounded {
+  Rounded(int64_t rows, int64_t k, int64_t tile_rows)
+      : height(tile_rows),
+        values((rows + height - 1) / height * height * ((k + kBlock - 1) / kBlock) * kBlock) {
+    values.fill(0x7fc0);
+  }
+  int64_t height;
+  Fenced<uint16_t> values;
+  RoundedRows rows() { return {values.data(), height}; }
+};
 
 // One product with all that belongs to it. Gaps between rows hold kUntouched in y.
 struct Product {
@@ -157,18 +177,38 @@ struct Product {
     }
   }
 
-  Quantized quantized(hardware::Level level) const {
-    Quantized to(m, k);
-    for (int64_t i = 0; i < m; ++i)
-      gemm_kernels(level).quantize(x.data() + i * x_stride, k, to.rows().from(i, k));
+  // Rows [row, row + rows) of x, whole rows or in tiles.
+  Quantized quantized(hardware::Level level, int64_t row, int64_t rows, int64_t tile_rows) const {
+    Quantized to(rows, k, tile_rows);
+    for (int64_t i = 0; i < rows; ++i)
+      gemm_kernels(level).quantize(x.data() + (row + i) * x_stride, k, to.rows().from(i, k));
+    return to;
+  }
+  Rounded rounded(hardware::Level level, int64_t row, int64_t rows, int64_t tile_rows) const {
+    Rounded to(rows, k, tile_rows);
+    for (int64_t i = 0; i < rows; ++i)
+      gemm_kernels(level).round(x.data() + (row + i) * x_stride, k, to.rows().from(i, k));
     return to;
   }
 
-  // Rows [row, row + rows) of x, panels first, first + step, ... (count) at `level`; `quantized`
-  // is null for the fp32 recipe.
-  void run(hardware::Level level, Quantized* quantized, int64_t row, int64_t rows, int64_t first,
+  // Whether there is such a product. Few rows of block types have no bf16 recipe.
+  bool has(hardware::Level level, Recipe recipe, int64_t rows) const {
+    const DType type = panel_type(dtype);
+    if (recipe == Recipe::kInt8) return has_int8_recipe(type);
+    if (recipe == Recipe::kFp32) return true;
+    return gemm_kernels(level).round != nullptr &&
+           (type == DType::kBF16 || (has_int8_recipe(type) && rows > kDirectRows));
+  }
+
+  // Rows [row, row + rows) of x, panels first, first + step, ... (count) at `level`.
+  void run(hardware::Level level, Recipe recipe, int64_t row, int64_t rows, int64_t first,
            int64_t step, int64_t count, Fenced<float>& y) const {
-    Fenced<float> scratch(kGemmScratch);
+    const GemmKernels& kernels = gemm_kernels(level);
+    const int64_t height = kernels.tile_height(rows);
+    Quantized int8 =
+        recipe == Recipe::kInt8 ? quantized(level, row, rows, height) : Quantized(0, 0, 1);
+    Rounded bf16 = recipe == Recipe::kBf16 ? rounded(level, row, rows, height) : Rounded(0, 0, 1);
+    Fenced<float> scratch(kernels.scratch);
     scratch.fill(std::numeric_limits<float>::quiet_NaN());  // nothing may depend on what it held
     GemmArgs args;
     args.panels = panels.data();
@@ -178,22 +218,22 @@ struct Product {
     args.first = first;
     args.step = step;
     args.count = count;
-    args.x = x.data() + row * x_stride;
+    if (recipe == Recipe::kFp32) args.x = x.data() + row * x_stride;
     args.x_stride = x_stride;
-    if (quantized != nullptr) args.quantized = quantized->rows().from(row, k);
+    if (recipe == Recipe::kInt8) args.quantized = int8.rows();
+    if (recipe == Recipe::kBf16) args.rounded = bf16.rows();
     args.m = rows;
     args.bias = with_bias ? bias.data() : nullptr;
     args.accumulate = accumulate;
     args.y = y.data() + row * y_stride;
     args.y_stride = y_stride;
     args.scratch = scratch.data();
-    gemm_kernels(level).gemm(args);
+    kernels.gemm(args);
   }
   int64_t num_panels() const { return (n + kPanelRows - 1) / kPanelRows; }
   Fenced<float> all(hardware::Level level, Recipe recipe) const {
     Fenced<float> y(start);
-    Quantized rows = quantized(level);
-    run(level, recipe == Recipe::kInt8 ? &rows : nullptr, 0, m, 0, 1, num_panels(), y);
+    run(level, recipe, 0, m, 0, 1, num_panels(), y);
     return y;
   }
 };

@@ -20,6 +20,7 @@ TULOU_INLINE VI bits_right(VI a) {
   return _mm256_srli_epi32(a, kBits);
 }
 TULOU_INLINE VI add_words(VI a, VI b) { return _mm256_add_epi32(a, b); }
+TULOU_INLINE VI sub_bytes(VI a, VI b) { return _mm256_sub_epi8(a, b); }
 TULOU_INLINE V words_to_floats(VI a) { return _mm256_cvtepi32_ps(a); }
 TULOU_INLINE VI iq4_values(VI codes) {
   const __m128i table =
@@ -48,6 +49,7 @@ TULOU_INLINE VI bits_right(VI a) {
   return _mm512_srli_epi32(a, kBits);
 }
 TULOU_INLINE VI add_words(VI a, VI b) { return _mm512_add_epi32(a, b); }
+TULOU_INLINE VI sub_bytes(VI a, VI b) { return _mm512_sub_epi8(a, b); }
 TULOU_INLINE V words_to_floats(VI a) { return _mm512_cvtepi32_ps(a); }
 TULOU_INLINE VI iq4_values(VI codes) {
   const __m128i table =
@@ -178,7 +180,8 @@ struct ExpandedPanel {
   }
 };
 
-template <tensor::DType kType>
+// kSigned: the codes without their offset, for instructions that take signed bytes.
+template <tensor::DType kType, bool kSigned = false>
 TULOU_INLINE void expand_block(const std::byte* panel, int64_t block, ExpandedBlock& out) {
   using Packed = PackedPanel<kType>;
   const typename Packed::Place at = {group_of(kType, panel, block), block % group_blocks(kType)};
@@ -186,6 +189,10 @@ TULOU_INLINE void expand_block(const std::byte* panel, int64_t block, ExpandedBl
     unrolled<4>([&]<int g>() TULOU_LAMBDA {
       VI first, second;
       Packed::template pair<g>(at, r, first, second);
+      if constexpr (kSigned && Packed::Codes::kOffset != 0) {
+        first = sub_bytes(first, set_bytes(Packed::Codes::kOffset));
+        second = sub_bytes(second, set_bytes(Packed::Codes::kOffset));
+      }
       store_bytes(out.codes + 64 * g + r * kVectorBytes, first);
       store_bytes(out.codes + 64 * (g + 4) + r * kVectorBytes, second);
     });
