@@ -86,16 +86,39 @@ TULOU_INLINE float quantize_block(const float* x, float* rounded) {
   return largest / top * fit;
 }
 
+// A block's whole numbers as bytes, and the sums of its two halves.
+TULOU_INLINE void put_whole(const float* rounded, int8_t* values, int32_t (&sums)[2]) {
+#if TULOU_SIMD >= 2
+  __m256i words[4];
+  for (int i = 0; i < 4; ++i) words[i] = _mm256_cvtps_epi32(_mm256_loadu_ps(rounded + 8 * i));
+  // Packing works in each 128-bit half: groups of four come out as 0 2 4 6 1 3 5 7.
+  const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(words[0], words[1]),
+                                           _mm256_packs_epi32(words[2], words[3]));
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(values),
+                      _mm256_permutevar8x32_epi32(bytes, order));
+  const __m256i pairs =
+      _mm256_hadd_epi32(_mm256_add_epi32(words[0], words[1]), _mm256_add_epi32(words[2], words[3]));
+  const __m256i fours = _mm256_hadd_epi32(pairs, pairs);
+  const __m128i halves =
+      _mm_add_epi32(_mm256_castsi256_si128(fours), _mm256_extracti128_si256(fours, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(sums), halves);
+#else
+  sums[0] = sums[1] = 0;
+  for (int64_t i = 0; i < kBlock; ++i) {
+    const auto value = static_cast<int32_t>(rounded[i]);
+    values[i] = static_cast<int8_t>(value);
+    sums[i / 16] += value;
+  }
+#endif
+}
+
 void quantize(const float* x, int64_t k, const QuantizedRows& row) {
   for (int64_t b = 0; b < k / kBlock; ++b) {
     float rounded[kBlock];
+    int32_t sums[2];
     row.scale[b] = quantize_block(x + kBlock * b, rounded);
-    int32_t sums[2] = {};
-    for (int64_t i = 0; i < kBlock; ++i) {
-      const auto value = static_cast<int32_t>(rounded[i]);
-      row.values[kBlock * b + i] = static_cast<int8_t>(value);
-      sums[i / 16] += value;
-    }
+    put_whole(rounded, row.values + kBlock * b, sums);
     row.sum[b] = sums[0] + sums[1];
     row.half_sums[b] = static_cast<int32_t>(static_cast<uint32_t>(sums[1]) << 16 |
                                             (static_cast<uint32_t>(sums[0]) & 0xffffu));

@@ -1,8 +1,6 @@
 // The matrix product in both recipes at each level, against sums in double precision.
 #include "kernels/gemm/gemm.h"
 
-#include <array>
-
 #include "kernels/gemm/gemm_testing.h"
 
 namespace tulou::kernels {
@@ -224,79 +222,6 @@ TEST(Gemm, VectorLevelsGiveTheSameBits) {
   }
 }
 #endif
-
-// Sum of squared differences of a block from its whole numbers times `scale`.
-double squared_error(const float* x, const std::array<double, kBlock>& whole, double scale) {
-  double sum = 0;
-  for (size_t i = 0; i < kBlock; ++i) sum += std::pow(x[i] - whole[i] * scale, 2);
-  return sum;
-}
-
-// The least error of a block over all that its largest value may become, and of 127 alone.
-std::array<double, 2> best_errors(const float* x) {
-  double largest = 0, best = 1e300, plain = 0;
-  for (size_t i = 0; i < kBlock; ++i)
-    largest = std::max(largest, std::abs(static_cast<double>(x[i])));
-  for (int top = 127; top >= 120; --top) {
-    std::array<double, kBlock> whole;
-    for (size_t i = 0; i < kBlock; ++i) whole[i] = std::nearbyint(x[i] / largest * top);
-    best = std::min(best, squared_error(x, whole, largest / top));
-    if (top == 127) plain = best;
-  }
-  return {best, plain};
-}
-
-// Each block has the error of the best of its eight scales or less, together clearly less than with
-// 127 for the largest value; the sums are those of the whole numbers.
-TEST(Quantize, LeavesTheLeastErrorOfItsScales) {
-  Random random(12);
-  for (const double size : {1e-25, 1.0, 1e37}) {
-    const auto x = uniform(random, 64 * kBlock, -size, size);
-    for (const auto level : levels()) {
-      Quantized to(1, x.size());
-      gemm_kernels(level).quantize(x.data(), x.size(), to.rows());
-      double total = 0, plain = 0;
-      for (int64_t b = 0; b < 64; ++b) {
-        const float* from = x.data() + b * kBlock;
-        std::array<double, kBlock> whole;
-        std::array<int, 2> sums = {};
-        for (size_t i = 0; i < kBlock; ++i) {
-          const int value = to.values[b * kBlock + static_cast<int64_t>(i)];
-          whole[i] = value;
-          sums[i / 16] += value;
-          ASSERT_LE(std::abs(value), 127);
-        }
-        const double error = squared_error(from, whole, to.scale[b]);
-        const auto [least, of_127] = best_errors(from);
-        ASSERT_LE(error, least * (1 + 1e-3)) << hardware::name(level) << " block " << b;
-        total += error;
-        plain += of_127;
-        ASSERT_EQ(to.sum[b], sums[0] + sums[1]);
-        ASSERT_EQ(static_cast<int16_t>(to.half_sums[b] & 0xffff), sums[0]);
-        ASSERT_EQ(to.half_sums[b] >> 16, sums[1]);
-        ASSERT_EQ(to.scaled_sum[b], to.scale[b] * static_cast<float>(to.sum[b]));
-      }
-      EXPECT_LE(total, 0.9 * plain) << hardware::name(level);
-    }
-  }
-}
-
-TEST(Quantize, ZerosAndWhatIsNotFinite) {
-  for (const auto level : levels()) {
-    Fenced<float> x(4 * kBlock);
-    x.fill(0);
-    x[1] = 1e-35f;
-    x[kBlock + 7] = 3.4e38f;
-    x[2 * kBlock + 3] = std::numeric_limits<float>::quiet_NaN();
-    x[3 * kBlock + 31] = -std::numeric_limits<float>::infinity();
-    Quantized to(1, x.size());
-    gemm_kernels(level).quantize(x.data(), x.size(), to.rows());
-    EXPECT_EQ(to.scale[0], 0.0f);
-    EXPECT_FLOAT_EQ(to.scale[1] * to.values[kBlock + 7], 3.4e38f);
-    EXPECT_TRUE(std::isnan(to.scale[2]));
-    EXPECT_TRUE(std::isnan(to.scale[3]));
-  }
-}
 
 // A weight that is not a number spoils its own column; an activation, its own row. Nothing else.
 TEST(Gemm, NanStaysInItsRowAndColumn) {
