@@ -52,7 +52,7 @@ std::string memory_text(const Json& memory) {
   const Json& cache = memory["cache_bytes_per_1000_tokens"];
   std::string text = line("weights", bytes_text(memory["weights_bytes"]) + " (the files hold " +
                                          bytes_text(memory["file_tensor_bytes"]) + ")");
-  text += line("cache, 1,000 tokens", bytes_text(cache["bf16"]) + " (bf16, f16), " +
+  text += line("cache, 1,000 tokens", bytes_text(cache["f16"]) + " (f16, bf16), " +
                                           bytes_text(cache["f32"]) + " (f32), " +
                                           bytes_text(cache["q8_0"]) + " (q8_0)");
   return text + line("recurrent state", bytes_text(memory["recurrent_state_bytes"]));

@@ -71,8 +71,8 @@ constexpr ModelOption kOptions[kNumModelOptions] = {
      "exact: activations and cache in fp32, no weight rounded, for comparisons", apply_precision},
     {"--prefill", "TULOU_PREFILL", "prefill", "default|bf16",
      "bf16: prompts in bf16 for speed, other bits than decoding; needs AMX", apply_prefill},
-    {"--cache-type", "TULOU_CACHE_TYPE", "cache-type", "f32|bf16|f16|q8_0",
-     "How keys and values are kept (bf16; f32 with exact)", apply_cache_type},
+    {"--cache-type", "TULOU_CACHE_TYPE", "cache-type", "f32|f16|bf16|q8_0",
+     "How keys and values are kept (f16; f32 with exact)", apply_cache_type},
     {"--context", "TULOU_CONTEXT", "context", "N", "Tokens of prompt and answer together",
      apply_context},
 };

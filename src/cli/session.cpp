@@ -18,7 +18,7 @@ constexpr uint64_t kReserveBytes = 256u << 20;
 
 nn::CacheType choose_cache_type(const ModelSettings& settings, Precision precision) {
   if (settings.cache_type) return *settings.cache_type;
-  return precision == Precision::kExact ? nn::CacheType::kF32 : nn::CacheType::kBF16;
+  return precision == Precision::kExact ? nn::CacheType::kF32 : nn::CacheType::kF16;
 }
 
 Precision choose_precision(const ModelSettings& settings, Precision fallback,

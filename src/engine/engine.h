@@ -27,7 +27,7 @@ struct EngineOptions {
   int64_t context = 4096;     // tokens a sequence may have, prompt and answer
   int64_t num_sequences = 1;  // how many run at once; more wait
   int64_t tokens_per_step = 512;
-  nn::CacheType cache_type = nn::CacheType::kBF16;
+  nn::CacheType cache_type = nn::CacheType::kF16;
   nn::Precision precision = nn::Precision::kDefault;
 };
 

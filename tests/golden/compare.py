@@ -32,14 +32,14 @@ class Mismatch(Exception):
 
 
 class Program:
-    """The binary and a folder for its files."""
+    """The binary and a folder for its files; a call may take `timeout` seconds."""
 
-    def __init__(self, binary, work):
-        self.binary, self.work, self.runs = binary, work, 0
+    def __init__(self, binary, work, timeout=120):
+        self.binary, self.work, self.timeout, self.runs = binary, work, timeout, 0
 
     def call(self, *arguments):
         result = subprocess.run([self.binary, *map(str, arguments)], capture_output=True,
-                                text=True, timeout=600, check=False)
+                                text=True, timeout=self.timeout, check=False)
         if result.returncode != 0:
             raise Mismatch(f"exit code {result.returncode} of tulou "
                            f"{' '.join(map(str, arguments))}: {result.stderr.strip()}")

@@ -63,8 +63,10 @@ struct AttentionKernels {
   // Parts of all spans, one behind the other, into out: the bits of `attention`.
   void (*attention_merge)(const AttentionArgs& args, const float* partials);
   // Stores a key or a value [head_dim] as token `slot` of a plane. Numbers are rounded to nearest;
-  // the scale of a group of kQ8_0 is its largest |x| / 127 rounded up to a bfloat16, so that the
-  // error is at most half a scale, and a group with an infinity or a NaN comes back as NaN.
+  // finite ones beyond the range of kF16 become its largest, 65,504, and what is not finite comes
+  // back as not finite; the scale of a group of kQ8_0 is its largest |x| / 127 rounded up to a
+  // bfloat16, so that the error is at most half a scale, and a group with an infinity or a NaN
+  // comes back as NaN.
   void (*cache_store)(CacheType type, const float* x, int64_t head_dim, int64_t slot,
                       std::byte* plane);
 };

@@ -48,7 +48,7 @@ void attend(benchmark::State& state, int64_t rows, int64_t position) {
       args.blocks = cache.blocks.data();
       args.block_stride = 2 * kPlane;
       args.value_offset = kPlane;
-      args.type = CacheType::kBF16;
+      args.type = CacheType::kF16;
       args.scale = 1.0f / 16;
       args.out = out.data() + r * width;
       args.out_stride = width;

@@ -2,6 +2,7 @@
 #include "kernels/attention/attention.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "kernels/testing.h"
 #include "tensor/float16.h"
@@ -315,6 +316,25 @@ TEST(CacheStore, RoundsToNearestAndLeavesOtherTokensAlone) {
           ASSERT_TRUE(plane.same_bits(first)) << hardware::name(level);
         }
       }
+    }
+  }
+}
+
+// f16 ends at 65,504; what lies beyond stays finite, at the end of the range.
+TEST(CacheStore, F16KeepsWhatIsTooLargeAtItsLargest) {
+  const float x[] = {65504, -65504, 65519, 65520, -65520, 1e6f, -3.4e38f, -0.0f, 0x1p-24f, -7};
+  const float wanted[] = {65504, -65504, 65504, 65504, -65504, 65504, -65504, -0.0f, 0x1p-24f, -7};
+  constexpr int64_t kCount = std::size(x);
+  for (const auto level : levels()) {
+    Fenced<float> row(4 * kCount);
+    for (int64_t i = 0; i < row.size(); ++i) row[i] = x[i % kCount];
+    const auto bytes = static_cast<int64_t>(cache_plane_bytes(CacheType::kF16, row.size()));
+    Fenced<std::byte> plane(bytes);
+    attention_kernels(level).cache_store(CacheType::kF16, row.data(), row.size(), 5, plane.data());
+    for (int64_t i = 0; i < row.size(); ++i) {
+      const float kept = stored(CacheType::kF16, plane.data(), row.size(), 5, i);
+      EXPECT_EQ(std::bit_cast<uint32_t>(kept), std::bit_cast<uint32_t>(wanted[i % kCount]))
+          << hardware::name(level) << " " << x[i % kCount] << " became " << kept;
     }
   }
 }

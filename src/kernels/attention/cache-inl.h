@@ -87,6 +87,34 @@ TULOU_INLINE uint16_t store_group(const float* x, int64_t count, int8_t* out) {
   return finite ? static_cast<uint16_t>(std::bit_cast<uint32_t>(scale) >> 16) : kNan;
 }
 
+// kLanes numbers as f16, rounded to nearest, ties to even.
+TULOU_INLINE void store_f16(uint16_t* p, V v) {
+#if TULOU_SIMD == 1
+  vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(v)));
+#else
+  float lanes[kLanes];
+  store(lanes, v);
+#if TULOU_SIMD >= 2
+  for (int64_t i = 0; i < kLanes; i += 8)
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p + i),
+                     _mm256_cvtps_ph(_mm256_loadu_ps(lanes + i), _MM_FROUND_TO_NEAREST_INT));
+#else
+  for (int64_t i = 0; i < kLanes; ++i) p[i] = tensor::float_to_fp16(lanes[i]);
+#endif
+#endif
+}
+
+TULOU_INLINE void store_f16_row(const float* x, int64_t count, uint16_t* out) {
+  const V most = set1(65504.0f), least = set1(-65504.0f);
+  for_lanes(count, [&](int64_t i, int64_t n) {
+    const V value = load_some(x + i, n);
+    uint16_t halves[kLanes];
+    // The product is NaN for an infinity and for NaN, which would be lost within the range.
+    store_f16(halves, fma(value, zero(), max(min(value, most), least)));
+    std::memcpy(out + i, halves, static_cast<size_t>(n) * sizeof(uint16_t));
+  });
+}
+
 void cache_store(CacheType type, const float* x, int64_t head_dim, int64_t slot, std::byte* plane) {
   std::byte* to = plane + static_cast<size_t>(slot * head_dim) * (type == CacheType::kF32    ? 4
                                                                   : type == CacheType::kQ8_0 ? 1
@@ -97,7 +125,7 @@ void cache_store(CacheType type, const float* x, int64_t head_dim, int64_t slot,
   } else if (type == CacheType::kBF16) {
     for (int64_t d = 0; d < head_dim; ++d) halves[d] = tensor::float_to_bf16(x[d]);
   } else if (type == CacheType::kF16) {
-    for (int64_t d = 0; d < head_dim; ++d) halves[d] = tensor::float_to_fp16(x[d]);
+    store_f16_row(x, head_dim, halves);
   } else {
     const int64_t groups = (head_dim + kCacheGroup - 1) / kCacheGroup;
     auto* scales = reinterpret_cast<uint16_t*>(plane + kAttentionBlock * head_dim) + slot * groups;

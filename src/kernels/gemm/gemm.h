@@ -7,8 +7,10 @@
 // fp32 (F32, F16, BF16; with --precision exact all types): weights are decoded to fp32; a value is
 // the sum over slices of 256 k, in rising order, each a chain of fused multiply-adds over rising k.
 //
-// int8 (block types): each row of x is quantised to int8 in blocks of 32 with one fp32 scale. The
-// products of a block are summed exactly in int32 (as I, including the sub-scales of Q6_K), then
+// int8 (block types): each row of x is quantised to int8 in blocks of 32 with one fp32 scale: the
+// largest value of a block becomes the whole number from 127 down to 120 that leaves the least sum
+// of squared errors, and the scale is that of least squares. The products of a block are summed
+// exactly in int32 (as I, including the sub-scales of Q6_K), then
 //   sum = fma(float(I) * d, x_scale, sum), and where the type has minima: sum = fma(m, x_scale *
 //   float(sum of x), sum)
 // over blocks of rising k, in fp32. AVX2, AVX-512 and AMX give the same bits.
@@ -108,8 +110,8 @@ constexpr bool has_int8_recipe(tensor::DType panel_type) {
 
 struct GemmKernels {
   void (*gemm)(const GemmArgs& args);
-  // Quantises row `row` of x, [k], k a multiple of 32. A value that is not finite makes the scale
-  // of its block NaN.
+  // Quantises a row of x, [k], k a multiple of 32, as the int8 recipe says: AVX2, AVX-512 and NEON
+  // give the same bits. A value that is not finite makes the scale of its block NaN.
   void (*quantize)(const float* x, int64_t k, const QuantizedRows& row);
   // Values [begin, end) of row r of a panel; bits as dequantize_row.
   void (*unpack)(tensor::DType type, const std::byte* panel, int64_t r, int64_t begin, int64_t end,

@@ -1,6 +1,8 @@
 // Packed panels and the quantisation of activations at each level, against reference decoders.
 #include "kernels/gemm/panel.h"
 
+#include <array>
+
 #include "kernels/gemm/gemm_testing.h"
 
 namespace tulou::kernels {
@@ -40,32 +42,58 @@ TEST(Panel, HoldsTheBitsOfTheReferenceDecoder) {
   }
 }
 
-TEST(Quantize, RoundsToTheNearestOfABlocksScale) {
-  Random random(2);
-  for (const auto level : levels()) {
-    for (int i = 0; i < 100; ++i) {
-      const int64_t k = random.between(1, 12) * kBlock;
-      const Fenced<float> x = uniform(random, k, -3, 3);
-      Quantized q(1, k);
-      gemm_kernels(level).quantize(x.data(), k, q.rows());
-      for (int64_t b = 0; b < k / kBlock; ++b) {
-        float largest = 0;
-        int32_t sums[2] = {};
-        for (int64_t j = 0; j < kBlock; ++j) {
-          const float value = x[b * kBlock + j];
-          const int code = q.values[b * kBlock + j];
-          largest = std::max(largest, std::abs(value));
-          sums[j / 16] += code;
-          ASSERT_LE(std::abs(code), 127);
-          // Half a step, and the roundings of the inverse scale and the product (codes <= 127).
-          ASSERT_LE(std::abs(value / q.scale[b] - static_cast<float>(code)), 0.5f + 127 * 0x1p-21f);
+// Sum of squared differences of a block from its whole numbers times `scale`.
+double squared_error(const float* x, const std::array<double, kBlock>& whole, double scale) {
+  double sum = 0;
+  for (size_t i = 0; i < kBlock; ++i) sum += std::pow(x[i] - whole[i] * scale, 2);
+  return sum;
+}
+
+// The least error of a block over all that its largest value may become, and of 127 alone.
+std::array<double, 2> best_errors(const float* x) {
+  double largest = 0, best = 1e300, plain = 0;
+  for (size_t i = 0; i < kBlock; ++i)
+    largest = std::max(largest, std::abs(static_cast<double>(x[i])));
+  for (int top = 127; top >= 120; --top) {
+    std::array<double, kBlock> whole;
+    for (size_t i = 0; i < kBlock; ++i) whole[i] = std::nearbyint(x[i] / largest * top);
+    best = std::min(best, squared_error(x, whole, largest / top));
+    if (top == 127) plain = best;
+  }
+  return {best, plain};
+}
+
+// Each block has the error of the best of its eight scales or less, together clearly less than with
+// 127 for the largest value; the sums are those of the whole numbers.
+TEST(Quantize, LeavesTheLeastErrorOfItsScales) {
+  Random random(12);
+  for (const double size : {1e-25, 1.0, 1e37}) {
+    const auto x = uniform(random, 64 * kBlock, -size, size);
+    for (const auto level : levels()) {
+      Quantized to(1, x.size());
+      gemm_kernels(level).quantize(x.data(), x.size(), to.rows());
+      double total = 0, plain = 0;
+      for (int64_t b = 0; b < 64; ++b) {
+        const float* from = x.data() + b * kBlock;
+        std::array<double, kBlock> whole;
+        std::array<int, 2> sums = {};
+        for (size_t i = 0; i < kBlock; ++i) {
+          const int value = to.values[b * kBlock + static_cast<int64_t>(i)];
+          whole[i] = value;
+          sums[i / 16] += value;
+          ASSERT_LE(std::abs(value), 127);
         }
-        ASSERT_EQ(q.scale[b], largest / 127.0f);
-        ASSERT_EQ(q.sum[b], sums[0] + sums[1]);
-        ASSERT_EQ(static_cast<int16_t>(q.half_sums[b] & 0xffff), sums[0]);
-        ASSERT_EQ(q.half_sums[b] >> 16, sums[1]);
-        ASSERT_EQ(q.scaled_sum[b], q.scale[b] * static_cast<float>(q.sum[b]));
+        const double error = squared_error(from, whole, to.scale[b]);
+        const auto [least, of_127] = best_errors(from);
+        ASSERT_LE(error, least * (1 + 1e-3)) << hardware::name(level) << " block " << b;
+        total += error;
+        plain += of_127;
+        ASSERT_EQ(to.sum[b], sums[0] + sums[1]);
+        ASSERT_EQ(static_cast<int16_t>(to.half_sums[b] & 0xffff), sums[0]);
+        ASSERT_EQ(to.half_sums[b] >> 16, sums[1]);
+        ASSERT_EQ(to.scaled_sum[b], to.scale[b] * static_cast<float>(to.sum[b]));
       }
+      EXPECT_LE(total, 0.9 * plain) << hardware::name(level);
     }
   }
 }
