@@ -227,6 +227,27 @@ TEST(Gemm, AnyNumberOfRowsGivesTheSameBits) {
   }
 }
 
+// More rows and more panels than a level with tiles does at a time (512 and 16): the bits of pieces
+// that need no such cuts.
+TEST(Gemm, ManyRowsAndPanels) {
+  Random random(10);
+  for (const DType dtype : {DType::kQ4_K, DType::kQ6_K, DType::kBF16}) {
+    const Product product(random, dtype, 530, 16 * 17 + 5, 256);
+    for (const auto level : gemm_levels()) {
+      for (const Recipe recipe : {Recipe::kInt8, Recipe::kBf16}) {
+        if (!product.has(level, recipe, product.m)) continue;
+        const Fenced<float> all = product.all(level, recipe);
+        Fenced<float> pieces(product.start);
+        for (int64_t row = 0; row < product.m; row += 106) {
+          for (int64_t first = 0; first < 2; ++first)
+            product.run(level, recipe, row, 106, first, 2, product.num_panels() / 2, pieces);
+        }
+        ASSERT_TRUE(pieces.same_bits(all)) << described(product, level);
+      }
+    }
+  }
+}
+
 #if defined(__x86_64__)
 // The int8 recipe is exact up to a few fused operations, so the levels agree to the bit.
 TEST(Gemm, VectorLevelsGiveTheSameBits) {
