@@ -99,9 +99,8 @@ namespace tulou::kernels::avx512 {
     apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target( \
-    "amx-tile,amx-int8,amx-bf16,avx512bf16", \
-    "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")
+#pragma GCC target("amx-tile,amx-int8,amx-bf16,avx512bf16", \
+                   "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c")
 #endif
 #define TULOU_SIMD 3
 namespace tulou::kernels::amx {
