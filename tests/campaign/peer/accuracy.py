@@ -105,14 +105,14 @@ def report(positions):
     rows = [("mean KL from exact to ours", f"{own:.3e}", "", None),
             ("mean KL from exact to llama.cpp's", f"{other:.3e}", "", None),
             ("difference, 90 % interval", f"[{low:.2e}, {high:.2e}]", f"{0.05 * other:.2e}",
-             high <= 0.05 * other)]
+             bool(high <= 0.05 * other))]
     for name in positions.pairs:
         share, margin = positions.disagreement(name)
         bounded = name == "ours and llama.cpp's"
         rows += [(f"most likely tokens, {name}: differ", f"{100 * share:.2f} %",
-                  "3 %" if bounded else "", share <= 0.03 if bounded else None),
+                  "3 %" if bounded else "", bool(share <= 0.03) if bounded else None),
                  ("largest margin among them", f"{margin:.3f}", "0.3" if bounded else "",
-                  margin < 0.3 if bounded else None)]
+                  bool(margin < 0.3) if bounded else None)]
     print("| what | value | bound | |\n|---|---|---|---|")
     for what, value, bound, holds in rows:
         print(f"| {what} | {value} | {bound} | "
