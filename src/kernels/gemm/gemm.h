@@ -110,8 +110,8 @@ constexpr bool has_int8_recipe(tensor::DType panel_type) {
 
 struct GemmKernels {
   void (*gemm)(const GemmArgs& args);
-  // Quantises a row of x, [k], k a multiple of 32, as the int8 recipe says: AVX2, AVX-512 and NEON
-  // give the same bits. A value that is not finite makes the scale of its block NaN.
+  // Quantises a row of x, [k], k a multiple of 32, as the int8 recipe says: AVX2 and AVX-512 give
+  // the same bits. A value that is not finite makes the scale of its block NaN.
   void (*quantize)(const float* x, int64_t k, const QuantizedRows& row);
   // Values [begin, end) of row r of a panel; bits as dequantize_row.
   void (*unpack)(tensor::DType type, const std::byte* panel, int64_t r, int64_t begin, int64_t end,
