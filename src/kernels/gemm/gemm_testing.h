@@ -123,7 +123,7 @@ inline std::vector<hardware::Level> gemm_levels() {
 
 // Quantised rows and their memory, in tiles of `tile_rows`.
 struct Quantized {
-  Quantized(int64_t rows, int64_t k, int64_t tile_rows)
+  Quantized(int64_t rows, int64_t k, int64_t tile_rows = 1)
       : height(tile_rows), blocks((rows + height - 1) / height * height * (k / kBlock)) {
     values.fill(1);  // of rows that are not there, like the following
     for (Fenced<float>* floats : {&scale, &scaled_sum})
