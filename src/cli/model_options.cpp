@@ -66,7 +66,7 @@ constexpr ModelOption kOptions[kNumModelOptions] = {
     {"--threads", "TULOU_THREADS", "threads", "N", "Threads that compute (all processors)",
      apply_threads},
     {"--isa", "TULOU_ISA", "isa", "LEVEL",
-     "Kernel level: portable, neon, avx2, avx512, amx (the best there is)", apply_isa},
+     "Kernel level: portable, neon, avx2, avx512 (the best there is), amx", apply_isa},
     {"--precision", "TULOU_PRECISION", "precision", "default|exact",
      "exact: activations and cache in fp32, no weight rounded, for comparisons", apply_precision},
     {"--prefill", "TULOU_PREFILL", "prefill", "default|bf16",

@@ -99,11 +99,16 @@ const std::vector<Level>& available_levels() {
   return levels;
 }
 
+Level default_level(const std::vector<Level>& levels) {
+  const bool amx = levels.back() == Level::kAmx;
+  return amx ? Level::kAvx512 : levels.back();
+}
+
 Level select_level(std::string_view wanted) {
   const std::vector<Level>& levels = available_levels();
   if (wanted.empty()) {
     const char* forced = std::getenv("TULOU_ISA");
-    if (forced == nullptr || *forced == '\0') return levels.back();
+    if (forced == nullptr || *forced == '\0') return default_level(levels);
     wanted = forced;
   }
   const std::optional<Level> level = level_named(wanted);

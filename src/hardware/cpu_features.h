@@ -35,8 +35,13 @@ std::vector<Level> x86_levels(const X86Features& features, bool (*tiles_permitte
 // Found once; where there are tiles, that asks the system for them on behalf of the process.
 const std::vector<Level>& available_levels();
 
+// The level of `levels` (as available_levels gives them) that is used unless another one is asked
+// for: the best, but not kAmx. That waits to be asked for until its kernels have run on such a
+// processor (docs/decisions/0013-amx.md).
+Level default_level(const std::vector<Level>& levels);
+
 // The level to use: the one asked for; if `wanted` is empty, that of the environment variable
-// TULOU_ISA, so that every test program can be forced; without it, the best one.
+// TULOU_ISA, so that every test program can be forced; without it, default_level.
 // Error hardware.unknown_level or hardware.level_unavailable, naming what there is.
 Level select_level(std::string_view wanted);
 

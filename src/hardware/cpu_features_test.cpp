@@ -25,7 +25,10 @@ TEST(CpuFeatures, SelectsTheBestOrTheForcedOne) {
   const char* forced = std::getenv("TULOU_ISA");
   const std::string before = forced != nullptr ? forced : "";
   ::unsetenv("TULOU_ISA");
-  EXPECT_EQ(select_level(""), available_levels().back());
+  EXPECT_EQ(select_level(""), default_level(available_levels()));
+  EXPECT_EQ(default_level({Level::kPortable, Level::kAvx2}), Level::kAvx2);
+  EXPECT_EQ(default_level({Level::kPortable, Level::kAvx2, Level::kAvx512, Level::kAmx}),
+            Level::kAvx512);
   EXPECT_EQ(select_level("portable"), Level::kPortable);
   ::setenv("TULOU_ISA", "portable", 1);
   EXPECT_EQ(select_level(""), Level::kPortable);
