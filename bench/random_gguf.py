@@ -190,7 +190,7 @@ def add_tokenizer(meta, vocabulary, pre):
     characters = [chr(b) if b in own else chr(next(rest)) for b in range(256)]
     pairs = [(a, b) for a in characters for b in characters]
     threes = ((a + b, c) for a, b in pairs for c in characters)
-    merges = pairs + list(itertools.islice(threes, vocabulary - 257 - len(pairs)))
+    merges = list(itertools.islice(itertools.chain(pairs, threes), vocabulary - 257))
     tokens = characters + [a + b for a, b in merges] + ["<|endoftext|>"]
     meta.string("tokenizer.ggml.model", "gpt2")
     meta.string("tokenizer.ggml.pre", pre)
