@@ -136,8 +136,7 @@ class BenchCommand final : public Command {
     report.memory_bytes = hardware::total_memory();
     report.level = hardware::name(session.kernels().level);
     report.threads = session.threads().num_threads();
-    report.exact = session.precision() == Precision::kExact;
-    report.bf16_prefill = session.precision() == Precision::kBf16Prefill;
+    report.precision = session.precision();
     report.cache_bytes_per_token =
         sequence.block_bytes / static_cast<uint64_t>(model::kKvBlockTokens);
     report.state_bytes = sequence.slot_bytes;

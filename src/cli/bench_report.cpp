@@ -14,6 +14,7 @@ namespace {
 using base::fixed;
 using base::Json;
 using base::to_text;
+using nn::Precision;
 
 std::string padded(std::string text, size_t width) {
   if (text.size() < width) text.resize(width, ' ');
@@ -94,6 +95,10 @@ std::string measurements_table(const BenchReport& report) {
   return text;
 }
 
+std::string_view precision_name(const BenchReport& report) {
+  return report.precision == Precision::kExact ? "exact" : "default";
+}
+
 }  // namespace
 
 Spread spread_of(std::span<const double> values) {
@@ -157,9 +162,10 @@ std::string bench_table(const BenchReport& report) {
   std::string text = line("model", base::printable(report.model) + " (" + report.family + ")");
   text += line("machine", base::printable(report.processor) + ", " + to_text(report.processors) +
                               " processors, " + base::human_bytes(report.memory_bytes));
-  text += line("kernels", report.level + ", " + to_text(report.threads) + " threads, precision " +
-                              (report.exact ? "exact" : "default") +
-                              (report.bf16_prefill ? ", prefill bf16" : ""));
+  text +=
+      line("kernels", report.level + ", " + to_text(report.threads) + " threads, precision " +
+                          std::string(precision_name(report)) +
+                          (report.precision == Precision::kBf16Prefill ? ", prefill bf16" : ""));
   text += line("load", seconds_text(report.load_seconds));
   text += line("first token", seconds_text(report.first_token_seconds) + " (load, prompt of " +
                                   to_text(report.first_token_prompt) + " tokens)");
@@ -182,8 +188,8 @@ Json bench_json(const BenchReport& report) {
         {"memory_bytes", report.memory_bytes}}},
       {"level", report.level},
       {"threads", report.threads},
-      {"precision", report.exact ? "exact" : "default"},
-      {"prefill", report.bf16_prefill ? "bf16" : "default"},
+      {"precision", precision_name(report)},
+      {"prefill", report.precision == Precision::kBf16Prefill ? "bf16" : "default"},
       {"cache_bytes_per_token", report.cache_bytes_per_token},
       {"state_bytes", report.state_bytes},
       {"load_seconds", report.load_seconds},

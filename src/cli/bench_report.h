@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "nn/precision.h"
 
 namespace tulou::cli {
 
@@ -60,8 +61,7 @@ struct BenchReport {
   uint64_t processors = 0, memory_bytes = 0;  // of the machine
   std::string level;                          // of the kernels
   uint64_t threads = 0;
-  bool exact = false;                  // --precision exact
-  bool bf16_prefill = false;           // --prefill bf16
+  nn::Precision precision = nn::Precision::kDefault;
   uint64_t cache_bytes_per_token = 0;  // keys and values
   uint64_t state_bytes = 0;            // recurrent state of a sequence
   double load_seconds = 0;

@@ -15,6 +15,7 @@ namespace {
 
 constexpr uint64_t kMaxTemplateBytes = 16u << 20;
 constexpr uint64_t kMaxConfigBytes = 64u << 20;
+constexpr const char* kTokenizerConfig = "/tokenizer_config.json";
 constexpr std::string_view kTokenizerFiles = "tokenizer.json, or vocab.json with merges.txt";
 // What templates may read of a tokenizer_config.json.
 constexpr std::array<const char*, 7> kTokenVariables = {
@@ -117,31 +118,43 @@ const text::Tokenizer& TextModel::tokenizer() const {
   return *tokenizer_;
 }
 
+namespace {
+
+// tokenizer_config.json, an empty object if there is none.
+base::Json tokenizer_config(const std::string& folder) {
+  const std::string path = folder + kTokenizerConfig;
+  return base::exists(path) ? base::read_json_file(path, kMaxConfigBytes) : base::Json::object();
+}
+
+TemplateSource find_template(const std::string& folder, const base::Json& config) {
+  const std::string jinja = folder + "/chat_template.jinja";
+  const std::string json = folder + "/chat_template.json";
+  if (base::exists(jinja)) return {base::read_file(jinja, kMaxTemplateBytes), jinja};
+  if (base::exists(json))
+    return {template_of_tokenizer_config(base::read_json_file(json, kMaxTemplateBytes), json),
+            json};
+  const std::string path = folder + kTokenizerConfig;
+  return {template_of_tokenizer_config(config, path), path};
+}
+
+}  // namespace
+
+TemplateSource folder_template(const std::string& folder) {
+  return find_template(folder, tokenizer_config(folder));
+}
+
 void TextModel::open_folder() {
   name_ = file_name(path_);
   if (text::has_tokenizer(path_)) tokenizer_.emplace(text::load_tokenizer_folder(path_));
-  const std::string config = path_ + "/tokenizer_config.json";
-  if (base::exists(config)) read_template_variables(base::read_json_file(config, kMaxConfigBytes));
-  template_ = folder_template(path_);
+  const base::Json config = tokenizer_config(path_);
+  read_template_variables(config);
+  template_ = find_template(path_, config);
   if (!tokenizer_ && !has_chat_template())
     throw base::Error("completion.no_tokenizer", path_, kTokenizerFiles);
   const std::string generation = path_ + "/generation_config.json";
   if (base::exists(generation))
     generation_config_ =
         parse_generation_config(base::read_json_file(generation, kMaxConfigBytes), generation);
-}
-
-TemplateSource folder_template(const std::string& folder) {
-  const std::string jinja = folder + "/chat_template.jinja";
-  const std::string json = folder + "/chat_template.json";
-  const std::string config = folder + "/tokenizer_config.json";
-  if (base::exists(jinja)) return {base::read_file(jinja, kMaxTemplateBytes), jinja};
-  if (base::exists(json))
-    return {template_of_tokenizer_config(base::read_json_file(json, kMaxTemplateBytes), json),
-            json};
-  if (!base::exists(config)) return {"", config};
-  return {template_of_tokenizer_config(base::read_json_file(config, kMaxConfigBytes), config),
-          config};
 }
 
 // Special tokens are written as a text, or as an object with "content".

@@ -13,8 +13,8 @@ namespace tulou::hardware {
 namespace {
 
 // Several streams with short turns keep the processor's own prefetchers busiest: of the patterns
-// tried on Zen 3, none was faster (1 to 32 streams, turns of 128 to 2,304 bytes, with and without
-// prefetch instructions).
+// tried on Zen 3, none was clearly faster (1 to 32 streams, turns of 128 to 2,304 bytes, with and
+// without prefetch instructions).
 constexpr size_t kStreams = 4;
 constexpr size_t kStep = 256;          // bytes of one stream before the next one
 constexpr size_t kPartsPerThread = 4;  // claimed one by one, so that a slow thread does fewer

@@ -35,10 +35,7 @@ namespace tulou::kernels::portable {
 #include "kernels/simd-inl.h"
 #include TULOU_KERNEL_FILE
 }  // namespace tulou::kernels::portable
-#undef TULOU_SIMD
-#undef TULOU_INLINE
-#undef TULOU_RARE
-#undef TULOU_LAMBDA
+#include "kernels/region_end-inl.h"
 
 #if defined(__x86_64__)
 
@@ -54,16 +51,7 @@ namespace tulou::kernels::avx2 {
 #include "kernels/simd-inl.h"
 #include TULOU_KERNEL_FILE
 }  // namespace tulou::kernels::avx2
-#undef TULOU_SIMD
-#undef TULOU_INLINE
-#undef TULOU_RARE
-#undef TULOU_LAMBDA
-#if defined(TULOU_EMULATE_AVX512)
-#elif defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+#include "kernels/region_end-inl.h"
 
 #if defined(TULOU_EMULATE_AVX512)
 #elif defined(__clang__)
@@ -79,16 +67,7 @@ namespace tulou::kernels::avx512 {
 #include "kernels/simd-inl.h"
 #include TULOU_KERNEL_FILE
 }  // namespace tulou::kernels::avx512
-#undef TULOU_SIMD
-#undef TULOU_INLINE
-#undef TULOU_RARE
-#undef TULOU_LAMBDA
-#if defined(TULOU_EMULATE_AVX512)
-#elif defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+#include "kernels/region_end-inl.h"
 
 #if defined(TULOU_AMX_KERNEL_FILE)
 #if defined(TULOU_EMULATE_AVX512)
@@ -107,16 +86,7 @@ namespace tulou::kernels::amx {
 #include "kernels/simd-inl.h"
 #include TULOU_AMX_KERNEL_FILE
 }  // namespace tulou::kernels::amx
-#undef TULOU_SIMD
-#undef TULOU_INLINE
-#undef TULOU_RARE
-#undef TULOU_LAMBDA
-#if defined(TULOU_EMULATE_AVX512)
-#elif defined(__clang__)
-#pragma clang attribute pop
-#else
-#pragma GCC pop_options
-#endif
+#include "kernels/region_end-inl.h"
 #endif
 
 #elif defined(__aarch64__)
@@ -126,10 +96,7 @@ namespace tulou::kernels::neon {
 #include "kernels/simd-inl.h"
 #include TULOU_KERNEL_FILE
 }  // namespace tulou::kernels::neon
-#undef TULOU_SIMD
-#undef TULOU_INLINE
-#undef TULOU_RARE
-#undef TULOU_LAMBDA
+#include "kernels/region_end-inl.h"
 
 #endif
 

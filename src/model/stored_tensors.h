@@ -44,8 +44,8 @@ struct FusedQkvz {
 };
 FusedQkvz fused_qkvz(const ModelConfig& config);
 
-// A tensor of `rows` rows that two matrices are made of has those of one first; all `rows` if only
-// one is made.
+// How many of a tensor's `rows` rows make its first matrix, where two matrices are made of one
+// tensor (fused projections); all of them elsewhere.
 int64_t rows_of_first_part(const ModelConfig& config, std::string_view name, int64_t rows);
 
 }  // namespace tulou::model

@@ -178,10 +178,9 @@ void multiply_group(Pass& pass, const Activations& x, std::span<const Linear* co
            linear.out_features() == y[i].width);
     if (pass.observer() != nullptr) pass.observer()->observe(linear, x.values);
     add_pieces(i, num_panels(linear), x.values.rows, pass.num_threads(), pieces);
-    if (quantized.values == nullptr && recipe(linear) == Recipe::kInt8)
-      quantized = quantize(pass, x.values);
-    if (rounded.values == nullptr && recipe(linear) == Recipe::kBf16)
-      rounded = round(pass, x.values);
+    const Recipe form = recipe(linear);
+    if (form == Recipe::kInt8 && quantized.values == nullptr) quantized = quantize(pass, x.values);
+    if (form == Recipe::kBf16 && rounded.values == nullptr) rounded = round(pass, x.values);
   }
   pass.parallel_for(pieces.size(), [&](size_t index, size_t worker) {
     const Piece& piece = pieces[index];
@@ -196,8 +195,9 @@ void multiply_group(Pass& pass, const Activations& x, std::span<const Linear* co
     args.count = piece.count;
     args.x = x.values.data;
     args.x_stride = x.values.width;
-    if (recipe(linear) == Recipe::kInt8) args.quantized = quantized;
-    if (recipe(linear) == Recipe::kBf16) args.rounded = rounded;
+    const Recipe form = recipe(linear);
+    if (form == Recipe::kInt8) args.quantized = quantized;
+    if (form == Recipe::kBf16) args.rounded = rounded;
     args.m = x.values.rows;
     args.bias = linear.bias_.empty() ? nullptr : linear.bias_.data();
     args.accumulate = epilogue == Linear::Epilogue::kAdd;

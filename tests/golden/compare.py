@@ -34,7 +34,7 @@ class Mismatch(Exception):
 class Program:
     """The binary and a folder for its files; a call may take `timeout` seconds."""
 
-    def __init__(self, binary, work, timeout=600):
+    def __init__(self, binary, work, timeout=120):
         self.binary, self.work, self.timeout, self.runs = binary, work, timeout, 0
 
     def call(self, *arguments):

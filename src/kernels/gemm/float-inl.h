@@ -91,7 +91,7 @@ TULOU_INLINE void float_direct(const GemmArgs& a, int64_t m) {
   const size_t bytes = panel_bytes(kType, a.k);
   const float* x = a.x + m * a.x_stride;
   float* sums = a.scratch;
-  float* chains = sums + (kMaxStreams + 1) * kSums;
+  float* chains = sums + kMaxStreams * kSums;
   for (int64_t i = 0; i < a.count; i += kMaxStreams) {
     const int64_t streams = std::min(kMaxStreams, a.count - i);
     std::fill_n(sums, streams * kSums, 0.0f);

@@ -234,8 +234,8 @@ TULOU_INLINE void add_block(const typename Source::Place (&at)[kR / kPanelVector
 template <tensor::DType kType>
 constexpr int64_t kTurnGroups = group_blocks(kType) == 2 ? 2 : 1;
 
-// Asks for a block's share of the group that is a turn ahead: not all at once, or the requests wait
-// for each other.
+// Asks for a block's share of the group that is a turn ahead: the requests are spread over the
+// turn.
 template <tensor::DType kType>
 TULOU_INLINE void prefetch_share(const std::byte* group, int64_t b) {
   constexpr size_t kBytes = panel_layout(kType).group_bytes;
@@ -269,8 +269,8 @@ TULOU_INLINE void int8_turn(const std::byte* group, int64_t first, int64_t end,
     for (int r = 0; r < kPanelVectors; ++r) store(sums + m * kPanelRows + r * kLanes, acc[m][r]);
 }
 
-// kM rows of x from row m on, straight from the panels: all panels of the call side by side, a
-// group of each in turn.
+// kM rows of x from row m on, straight from the panels: all panels of the call side by side, some
+// groups of each in turn.
 template <int kM, tensor::DType kType>
 TULOU_INLINE void int8_direct(const GemmArgs& a, int64_t m) {
   constexpr int64_t kTurn = kTurnGroups<kType> * group_blocks(kType);

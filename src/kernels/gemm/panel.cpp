@@ -220,8 +220,10 @@ void pack_blocks(const PanelSource& rows, int64_t k, std::byte* panel) {
   }
 }
 
-bool is_whole(const PanelSource& rows) {
-  return std::find(rows.begin(), rows.end(), nullptr) == rows.end();
+// How many of `count` values can be packed `step` at a time: none if a row is missing.
+size_t in_steps(const PanelSource& rows, size_t count, size_t step) {
+  const bool whole = std::find(rows.begin(), rows.end(), nullptr) == rows.end();
+  return whole ? count / step * step : 0;
 }
 
 // Values of two or four bytes, one at a time from `begin` on.
@@ -237,18 +239,18 @@ void pack_values(const PanelSource& rows, size_t begin, size_t count, std::byte*
 
 // [word][row]: F32, and BF16 in pairs.
 void pack_words(const PanelSource& rows, size_t count, std::byte* panel) {
-  size_t i = 0;
-  for (; is_whole(rows) && i + 4 <= count; i += 4) {
+  const size_t many = in_steps(rows, count, 4);
+  for (size_t i = 0; i < many; i += 4) {
     prefetch_next(rows, 4 * count, 4 * i, 16);
     for (size_t r = 0; r < kRows; r += kStep)
       put_transposed(panel + 64 * i, r, [&](size_t j) { return words(rows[r + j] + 4 * i, 0); });
   }
-  pack_values<uint32_t>(rows, i, count, panel);
+  pack_values<uint32_t>(rows, many, count, panel);
 }
 
 void pack_f16(const PanelSource& rows, size_t count, std::byte* panel) {
-  size_t i = 0;
-  for (; is_whole(rows) && i + 8 <= count; i += 8) {
+  const size_t many = in_steps(rows, count, 8);
+  for (size_t i = 0; i < many; i += 8) {
     prefetch_next(rows, 2 * count, 2 * i, 16);
     for (size_t r = 0; r < kRows; r += 2 * kStep) {
       const auto pairs = [&](size_t first) {
@@ -266,7 +268,7 @@ void pack_f16(const PanelSource& rows, size_t count, std::byte* panel) {
       }
     }
   }
-  pack_values<uint16_t>(rows, i, count, panel);
+  pack_values<uint16_t>(rows, many, count, panel);
 }
 
 void pack_bf16(const PanelSource& rows, size_t count, std::byte* panel) {

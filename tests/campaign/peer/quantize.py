@@ -40,7 +40,7 @@ SMOLLM2_KL_LIMIT = 0.02
 class Comparison:
     def __init__(self, arguments):
         self.tulou, self.tool, self.peer, self.libraries, self.model, self.work = arguments
-        self.program = compare.Program(self.tulou, self.work)
+        self.program = compare.Program(self.tulou, self.work, timeout=600)
         self.ggml = ctypes.CDLL(os.path.join(self.libraries, "libggml-base.so"))
         self.ggml.ggml_quantize_chunk.restype = ctypes.c_size_t
         self.ggml.ggml_quantize_chunk.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p,
