@@ -22,20 +22,24 @@ int64_t num_panels(const Linear& linear) {
 }
 
 // With few rows the memory is what counts: a piece is a panel from each of several parts of the
-// matrix, far apart. With many rows it is neighbouring panels, enough to share the rows in the
-// cache and few enough to balance the threads.
-void add_pieces(size_t index, int64_t panels, int64_t rows, size_t threads,
+// matrix, far apart, or, in one stream, neighbouring panels, fewer of them towards the end, so that
+// no thread has to wait long for the others. With many rows it is neighbouring panels, enough to
+// share the rows in the cache and few enough to balance the threads.
+void add_pieces(size_t index, int64_t panels, int64_t rows, int64_t streams, size_t threads,
                 std::vector<Piece>& pieces) {
-  if (rows <= kernels::kDirectRows) {
-    const int64_t step = (panels + kernels::kStreams - 1) / kernels::kStreams;
+  const auto parts = static_cast<int64_t>(threads * 4);
+  if (rows > kernels::kDirectRows) {
+    const int64_t count = std::clamp<int64_t>(panels / parts / 2 * 2, 2, 16);
+    for (int64_t i = 0; i < panels; i += count)
+      pieces.push_back({index, i, 1, std::min(count, panels - i)});
+  } else if (streams == 1) {
+    for (int64_t i = 0; i < panels; i += pieces.back().count)
+      pieces.push_back({index, i, 1, std::clamp<int64_t>((panels - i) / parts, 1, 16)});
+  } else {
+    const int64_t step = (panels + streams - 1) / streams;
     for (int64_t i = 0; i < step; ++i)
       pieces.push_back({index, i, step, (panels - i + step - 1) / step});
-    return;
   }
-  const int64_t share = panels / static_cast<int64_t>(threads * 4);
-  const int64_t count = std::clamp<int64_t>(share / 2 * 2, 2, 16);
-  for (int64_t i = 0; i < panels; i += count)
-    pieces.push_back({index, i, 1, std::min(count, panels - i)});
 }
 
 // Panels that a thread packs at a time: enough of the file for its pages to be dropped together,
@@ -177,8 +181,10 @@ void multiply_group(Pass& pass, const Activations& x, std::span<const Linear* co
     DCHECK(linear.in_features() == x.values.width && y[i].rows == x.values.rows &&
            linear.out_features() == y[i].width);
     if (pass.observer() != nullptr) pass.observer()->observe(linear, x.values);
-    add_pieces(i, num_panels(linear), x.values.rows, pass.num_threads(), pieces);
     const Recipe form = recipe(linear);
+    const int64_t streams =
+        form == Recipe::kInt8 ? pass.kernels().gemm.int8_streams : kernels::kStreams;
+    add_pieces(i, num_panels(linear), x.values.rows, streams, pass.num_threads(), pieces);
     if (form == Recipe::kInt8 && quantized.values == nullptr) quantized = quantize(pass, x.values);
     if (form == Recipe::kBf16 && rounded.values == nullptr) rounded = round(pass, x.values);
   }

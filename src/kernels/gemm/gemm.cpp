@@ -12,8 +12,19 @@ TULOU_LEVEL_TABLE(GemmKernels, kernels_without_tiles, TULOU_FILL_3, gemm, quanti
 const GemmKernels& gemm_kernels(hardware::Level level) {
 #if defined(__x86_64__)
   if (level == hardware::Level::kAmx) {
-    static constexpr GemmKernels table = {&amx::gemm,  &avx512::quantize, &avx512::unpack,
-                                          &amx::round, amx::kTileRows,    amx::kScratch};
+    static constexpr GemmKernels table = {.gemm = &amx::gemm,
+                                          .quantize = &avx512::quantize,
+                                          .unpack = &avx512::unpack,
+                                          .round = &amx::round,
+                                          .tile_rows = amx::kTileRows,
+                                          .scratch = amx::kScratch};
+    return table;
+  }
+  if (level == hardware::Level::kAvx2) {
+    static constexpr GemmKernels table = {.gemm = &avx2::gemm,
+                                          .quantize = &avx2::quantize,
+                                          .unpack = &avx2::unpack,
+                                          .int8_streams = 1};
     return table;
   }
 #endif

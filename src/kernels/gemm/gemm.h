@@ -94,8 +94,8 @@ struct GemmArgs {
 // Rows of x up to which panels are read directly, in several streams; with more, a panel is
 // expanded once and used for all of them.
 inline constexpr int64_t kDirectRows = 4;
-// Panels that a call with few rows goes through side by side: streams far apart keep more of the
-// memory busy.
+// Panels far apart that a call with few rows goes through side by side, and the most it takes:
+// several streams keep more of the memory busy. One stream is neighbouring panels, step 1.
 inline constexpr int64_t kStreams = 4, kMaxStreams = 8;
 // Rows of x that use an expanded panel before the next panel is expanded.
 inline constexpr int64_t kGemmTokens = 128;
@@ -118,6 +118,8 @@ struct GemmKernels {
                  float* out);
   // Rounds row `row` of x, [k]. Null: the level has no bf16 recipe.
   void (*round)(const float* x, int64_t k, const RoundedRows& row) = nullptr;
+  // Streams that the int8 recipe wants with few rows (docs/decisions/0012-panels-and-int8.md).
+  int64_t int8_streams = kStreams;
   int64_t tile_rows = 1;           // of the level's tiles
   int64_t scratch = kGemmScratch;  // floats that `gemm` needs
   // Rows of a tile that `gemm` wants with m rows of x.

@@ -50,54 +50,61 @@ TULOU_INLINE V without_offset(VI total, VI factors, const QuantizedRows& x, int6
   return words_to_floats(total);
 }
 
-// For one vector of rows: values 4 g and 16 + 4 g together, as they are packed.
-template <typename Source, int kM>
-TULOU_INLINE void row_products(typename Source::Place at, int r, const QuantizedRows (&x)[kM],
-                               int64_t block, V (&out)[kM]) {
+// For kR vectors of rows from vector `row` on: values 4 g and 16 + 4 g together, as they are
+// packed.
+template <typename Source, int kM, int kR>
+TULOU_INLINE void packed_products(typename Source::Place at, int row, const QuantizedRows (&x)[kM],
+                                  int64_t block, V (*out)[kPanelVectors]) {
   using Codes = typename Source::Codes;
   const VI ones = _mm256_set1_epi16(1);
-  VI total[kM], low[kM], high[kM];
+  VI total[kM][kR], low[kM][kR], high[kM][kR];
   unrolled<4>([&]<int g>() TULOU_LAMBDA {
-    VI first, second;
-    Source::template pair<g>(at, r, first, second);
+    VI first[kR], second[kR];
+    for (int r = 0; r < kR; ++r) Source::template pair<g>(at, row + r, first[r], second[r]);
     for (int m = 0; m < kM; ++m) {
       const int8_t* values = x[m].values + kBlock * block + 4 * g;
       const VI v = set_words(four_bytes(values)), u = set_words(four_bytes(values + 16));
-      if constexpr (Codes::kSigned) {
-        const VI p = _mm256_maddubs_epi16(_mm256_abs_epi8(first), _mm256_sign_epi8(v, first));
-        const VI q = _mm256_maddubs_epi16(_mm256_abs_epi8(second), _mm256_sign_epi8(u, second));
-        // 16 bits hold one sum of pairs, 32 bits all of them.
-        low[m] =
-            g == 0 ? _mm256_madd_epi16(p, ones) : add_words(low[m], _mm256_madd_epi16(p, ones));
-        high[m] =
-            g == 0 ? _mm256_madd_epi16(q, ones) : add_words(high[m], _mm256_madd_epi16(q, ones));
-        TULOU_IN_ORDER(low[m]);
-        TULOU_IN_ORDER(high[m]);
-        if constexpr (g == 3) total[m] = add_words(low[m], high[m]);
-      } else {
-        constexpr bool kFirst = g % std::min(Codes::kFlush, 4) == 0;
-        const VI p = _mm256_maddubs_epi16(first, v), q = _mm256_maddubs_epi16(second, u);
-        low[m] = kFirst ? p : _mm256_add_epi16(low[m], p);
-        high[m] = kFirst ? q : _mm256_add_epi16(high[m], q);
-        TULOU_IN_ORDER(low[m]);
-        TULOU_IN_ORDER(high[m]);
-        if constexpr (Codes::kFlush == 8 && g == 3) {
-          total[m] = _mm256_madd_epi16(_mm256_add_epi16(low[m], high[m]), ones);
-        } else if constexpr (g % Codes::kFlush == Codes::kFlush - 1) {
-          VI first_factor = ones, second_factor = ones;
-          if constexpr (Codes::kSub) {
-            first_factor = both_halves(Source::sub_scale(at, 0, r));
-            second_factor = both_halves(Source::sub_scale(at, 1, r));
+      for (int r = 0; r < kR; ++r) {
+        VI &l = low[m][r], &h = high[m][r], &t = total[m][r];
+        if constexpr (Codes::kSigned) {
+          const VI p =
+              _mm256_maddubs_epi16(_mm256_abs_epi8(first[r]), _mm256_sign_epi8(v, first[r]));
+          const VI q =
+              _mm256_maddubs_epi16(_mm256_abs_epi8(second[r]), _mm256_sign_epi8(u, second[r]));
+          // 16 bits hold one sum of pairs, 32 bits all of them.
+          l = g == 0 ? _mm256_madd_epi16(p, ones) : add_words(l, _mm256_madd_epi16(p, ones));
+          h = g == 0 ? _mm256_madd_epi16(q, ones) : add_words(h, _mm256_madd_epi16(q, ones));
+          TULOU_IN_ORDER(l);
+          TULOU_IN_ORDER(h);
+          if constexpr (g == 3) t = add_words(l, h);
+        } else {
+          constexpr bool kFirst = g % std::min(Codes::kFlush, 4) == 0;
+          const VI p = _mm256_maddubs_epi16(first[r], v), q = _mm256_maddubs_epi16(second[r], u);
+          l = kFirst ? p : _mm256_add_epi16(l, p);
+          h = kFirst ? q : _mm256_add_epi16(h, q);
+          TULOU_IN_ORDER(l);
+          TULOU_IN_ORDER(h);
+          if constexpr (Codes::kFlush == 8 && g == 3) {
+            t = _mm256_madd_epi16(_mm256_add_epi16(l, h), ones);
+          } else if constexpr (g % Codes::kFlush == Codes::kFlush - 1) {
+            VI first_factor = ones, second_factor = ones;
+            if constexpr (Codes::kSub) {
+              first_factor = both_halves(Source::sub_scale(at, 0, row + r));
+              second_factor = both_halves(Source::sub_scale(at, 1, row + r));
+            }
+            const VI sum =
+                add_words(_mm256_madd_epi16(l, first_factor), _mm256_madd_epi16(h, second_factor));
+            t = g == Codes::kFlush - 1 ? sum : add_words(t, sum);
           }
-          const VI sum = add_words(_mm256_madd_epi16(low[m], first_factor),
-                                   _mm256_madd_epi16(high[m], second_factor));
-          total[m] = g == Codes::kFlush - 1 ? sum : add_words(total[m], sum);
         }
       }
     }
   });
-  const VI factors = offset_factors<Source>(at, r);
-  for (int m = 0; m < kM; ++m) out[m] = without_offset<Codes>(total[m], factors, x[m], block);
+  for (int r = 0; r < kR; ++r) {
+    const VI factors = offset_factors<Source>(at, row + r);
+    for (int m = 0; m < kM; ++m)
+      out[m][row + r] = without_offset<Codes>(total[m][r], factors, x[m], block);
+  }
 }
 
 // The same for several vectors of rows whose codes are bytes already.
@@ -146,11 +153,11 @@ template <typename Source, int kM, int kR>
 TULOU_INLINE void block_products(const typename Source::Place (&at)[kR / kPanelVectors],
                                  const QuantizedRows (&x)[kM], int64_t block, V (&out)[kM][kR]) {
   if constexpr (Source::kPacked) {
-    for (int r = 0; r < kR; ++r) {
-      V row[kM];
-      row_products<Source, kM>(at[r / kPanelVectors], r % kPanelVectors, x, block, row);
-      for (int m = 0; m < kM; ++m) out[m][r] = row[m];
-    }
+    static_assert(kR == kPanelVectors);
+    // Rows side by side read a line of memory once; other types would run out of registers.
+    constexpr int kAtOnce = Source::Codes::kSigned && kM == 1 ? kR : 1;
+    for (int r = 0; r < kR; r += kAtOnce)
+      packed_products<Source, kM, kAtOnce>(at[0], r, x, block, out);
   } else {
     expanded_products<Source, kM, kR>(at, x, block, out);
   }
@@ -269,23 +276,24 @@ TULOU_INLINE void int8_turn(const std::byte* group, int64_t first, int64_t end,
     for (int r = 0; r < kPanelVectors; ++r) store(sums + m * kPanelRows + r * kLanes, acc[m][r]);
 }
 
-// kM rows of x from row m on, straight from the panels: all panels of the call side by side, some
-// groups of each in turn.
+// kM rows of x from row m on, straight from the panels: neighbours one after another, panels far
+// apart side by side, some groups of each in turn.
 template <int kM, tensor::DType kType>
 TULOU_INLINE void int8_direct(const GemmArgs& a, int64_t m) {
-  constexpr int64_t kTurn = kTurnGroups<kType> * group_blocks(kType);
   const size_t bytes = panel_bytes(kType, a.k);
   const int64_t blocks = a.k / kBlock;
+  const int64_t side_by_side = a.step == 1 ? 1 : kMaxStreams;
+  const int64_t turn = a.step == 1 ? blocks : kTurnGroups<kType> * group_blocks(kType);
   QuantizedRows x[kM];
   for (int i = 0; i < kM; ++i) x[i] = a.quantized.from(m + i, a.k);
-  for (int64_t i = 0; i < a.count; i += kMaxStreams) {
-    const int64_t streams = std::min(kMaxStreams, a.count - i);
+  for (int64_t i = 0; i < a.count; i += side_by_side) {
+    const int64_t streams = std::min(side_by_side, a.count - i);
     const std::byte* group[kMaxStreams];
     for (int64_t s = 0; s < streams; ++s)
       group[s] = a.panels + static_cast<size_t>(a.first + (i + s) * a.step) * bytes;
     std::memset(a.scratch, 0, sizeof(float) * static_cast<size_t>(streams * kM * kPanelRows));
-    for (int64_t first = 0; first < blocks; first += kTurn) {
-      const int64_t end = std::min(blocks, first + kTurn);
+    for (int64_t first = 0; first < blocks; first += turn) {
+      const int64_t end = std::min(blocks, first + turn);
       for (int64_t s = 0; s < streams; ++s) {
         int8_turn<kType, kM>(group[s], first, end, x, a.scratch + s * kM * kPanelRows);
         group[s] += kTurnGroups<kType> * panel_layout(kType).group_bytes;
