@@ -326,15 +326,15 @@ def test_chat_script(p, w):
 def test_chat_terminal(p, w):
     t = Terminal(p, "chat", w.real, "-n", "400")
     t.read_until("> ")
-    t.send("one two three " * 400 + "\r")  # a prefill of seconds
-    time.sleep(2)
+    t.send("one two three " * 400 + "\r")  # a prefill of a second or more
+    t.read_until("\r\n", 30)
     t.send("\x03")
     text = t.read_until("]", 30)
     check("stopped" in text, f"the prefill was not stopped: {text!r}")
     t.read_until("> ")
     t.send("Tell me a long story about the sea.\r")
     t.read_until("sea.\r\n")
-    time.sleep(3)
+    t.read_until(" ")  # the answer has begun
     t.send("\x03")
     check("stopped" in t.read_until("]", 30), "the answer was not stopped")
     t.read_until("> ")
