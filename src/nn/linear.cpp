@@ -167,30 +167,31 @@ Recipe Linear::recipe(const kernels::Kernels& kernels, Precision precision, int6
 
 Activations Linear::prepare(Pass&, ConstMatrix x) { return {x}; }
 
-void multiply_group(Pass& pass, const Activations& x, std::span<const Linear* const> linears,
-                    std::span<const Matrix> y, Linear::Epilogue epilogue) {
-  DCHECK(linears.size() == y.size());
-  std::vector<Piece> pieces;
-  kernels::QuantizedRows quantized;
-  kernels::RoundedRows rounded;
-  const auto recipe = [&](const Linear& linear) {
-    return linear.recipe(pass.kernels(), pass.precision(), x.values.rows);
-  };
-  for (size_t i = 0; i < linears.size(); ++i) {
-    const Linear& linear = *linears[i];
-    DCHECK(linear.in_features() == x.values.width && y[i].rows == x.values.rows &&
-           linear.out_features() == y[i].width);
-    if (pass.observer() != nullptr) pass.observer()->observe(linear, x.values);
-    const Recipe form = recipe(linear);
-    const int64_t streams =
-        form == Recipe::kInt8 ? pass.kernels().gemm.int8_streams : kernels::kStreams;
-    add_pieces(i, num_panels(linear), x.values.rows, streams, pass.num_threads(), pieces);
-    if (form == Recipe::kInt8 && quantized.values == nullptr) quantized = quantize(pass, x.values);
-    if (form == Recipe::kBf16 && rounded.values == nullptr) rounded = round(pass, x.values);
+// Products of the same rows with several matrices.
+class Product {
+ public:
+  // Brings the rows into the forms that the matrices take.
+  Product(Pass& pass, ConstMatrix x, std::span<const Linear* const> linears) : pass_(pass), x_(x) {
+    for (const Linear* linear : linears) {
+      DCHECK(linear->in_features() == x.width);
+      if (pass.observer() != nullptr) pass.observer()->observe(*linear, x);
+      const Recipe form = recipe(*linear);
+      if (form == Recipe::kInt8 && quantized_.values == nullptr) quantized_ = quantize(pass, x);
+      if (form == Recipe::kBf16 && rounded_.values == nullptr) rounded_ = round(pass, x);
+    }
   }
-  pass.parallel_for(pieces.size(), [&](size_t index, size_t worker) {
-    const Piece& piece = pieces[index];
-    const Linear& linear = *linears[piece.linear];
+
+  // Appends the work on one matrix.
+  void add_pieces(size_t index, const Linear& linear, std::vector<Piece>& pieces) const {
+    const int64_t streams =
+        recipe(linear) == Recipe::kInt8 ? pass_.kernels().gemm.int8_streams : kernels::kStreams;
+    nn::add_pieces(index, num_panels(linear), x_.rows, streams, pass_.num_threads(), pieces);
+  }
+
+  // The columns of y that belong to the piece.
+  void multiply(const Linear& linear, const Piece& piece, Matrix y, Linear::Epilogue epilogue,
+                size_t worker) const {
+    DCHECK(y.rows == x_.rows && y.width == linear.out_features());
     kernels::GemmArgs args;
     args.panels = linear.panels_.data();
     args.type = linear.type();
@@ -199,18 +200,66 @@ void multiply_group(Pass& pass, const Activations& x, std::span<const Linear* co
     args.first = piece.first;
     args.step = piece.step;
     args.count = piece.count;
-    args.x = x.values.data;
-    args.x_stride = x.values.width;
+    args.x = x_.data;
+    args.x_stride = x_.width;
     const Recipe form = recipe(linear);
-    if (form == Recipe::kInt8) args.quantized = quantized;
-    if (form == Recipe::kBf16) args.rounded = rounded;
-    args.m = x.values.rows;
+    if (form == Recipe::kInt8) args.quantized = quantized_;
+    if (form == Recipe::kBf16) args.rounded = rounded_;
+    args.m = x_.rows;
     args.bias = linear.bias_.empty() ? nullptr : linear.bias_.data();
     args.accumulate = epilogue == Linear::Epilogue::kAdd;
-    args.y = y[piece.linear].data;
-    args.y_stride = y[piece.linear].width;
-    args.scratch = pass.scratch(worker);
-    pass.kernels().gemm.gemm(args);
+    args.y = y.data;
+    args.y_stride = y.width;
+    args.scratch = pass_.scratch(worker);
+    pass_.kernels().gemm.gemm(args);
+  }
+
+ private:
+  Recipe recipe(const Linear& linear) const {
+    return linear.recipe(pass_.kernels(), pass_.precision(), x_.rows);
+  }
+
+  Pass& pass_;
+  ConstMatrix x_;
+  kernels::QuantizedRows quantized_;
+  kernels::RoundedRows rounded_;
+};
+
+void multiply_group(Pass& pass, const Activations& x, std::span<const Linear* const> linears,
+                    std::span<const Matrix> y, Linear::Epilogue epilogue) {
+  DCHECK(linears.size() == y.size());
+  const Product product(pass, x.values, linears);
+  std::vector<Piece> pieces;
+  for (size_t i = 0; i < linears.size(); ++i) product.add_pieces(i, *linears[i], pieces);
+  pass.parallel_for(pieces.size(), [&](size_t index, size_t worker) {
+    const Piece& piece = pieces[index];
+    product.multiply(*linears[piece.linear], piece, y[piece.linear], epilogue, worker);
+  });
+}
+
+void multiply_gated(Pass& pass, const Activations& x, const Linear& gate, const Linear& up,
+                    Matrix y) {
+  DCHECK(gate.out_features() == up.out_features());
+  const Linear* linears[] = {&gate, &up};
+  const Product product(pass, x.values, linears);
+  const Matrix factor = pass.matrix(y.rows, y.width);
+  std::vector<Piece> pieces;
+  product.add_pieces(0, gate, pieces);
+  pass.parallel_for(pieces.size(), [&](size_t index, size_t worker) {
+    const Piece& piece = pieces[index];
+    product.multiply(gate, piece, y, Linear::Epilogue::kStore, worker);
+    product.multiply(up, piece, factor, Linear::Epilogue::kStore, worker);
+    // Neighbouring panels are neighbouring columns.
+    const bool run = piece.step == 1;
+    const int64_t width = run ? piece.count * kPanelRows : kPanelRows;
+    for (int64_t i = 0; i < (run ? 1 : piece.count); ++i) {
+      const int64_t begin = (piece.first + i * piece.step) * kPanelRows;
+      const int64_t count = std::min(width, y.width - begin);
+      for (int64_t r = 0; r < y.rows; ++r) {
+        float* at = y.row(r) + begin;
+        pass.kernels().activation.silu_mul(at, factor.row(r) + begin, at, count);
+      }
+    }
   });
 }
 

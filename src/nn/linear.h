@@ -43,6 +43,8 @@ struct Packing {
   std::function<void(const tensor::TensorView& rows)> packed;
 };
 
+class Product;
+
 class Linear {
  public:
   Linear() = default;
@@ -80,8 +82,7 @@ class Linear {
   std::vector<float> unpack(const kernels::Kernels& kernels) const;
 
  private:
-  friend void multiply_group(Pass&, const Activations&, std::span<const Linear* const>,
-                             std::span<const Matrix>, Epilogue);
+  friend class Product;
   const std::byte* panel(int64_t row) const;
   tensor::DType type() const { return kernels::panel_type(dtype_); }  // of the panels
   base::Buffer panels_;
@@ -94,5 +95,10 @@ class Linear {
 void multiply_group(Pass& pass, const Activations& x, std::span<const Linear* const> linears,
                     std::span<const Matrix> y,
                     Linear::Epilogue epilogue = Linear::Epilogue::kStore);
+
+// y = silu(x gate^T) * (x up^T), each part with its bias, in one parallel region: silu is taken of
+// what is still in the cache. The matrices are of one shape, y is [rows, out].
+void multiply_gated(Pass& pass, const Activations& x, const Linear& gate, const Linear& up,
+                    Matrix y);
 
 }  // namespace tulou::nn

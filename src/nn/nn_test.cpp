@@ -6,6 +6,7 @@
 #include <cstring>
 #include <mutex>
 #include <random>
+#include <utility>
 
 #include "kernels/quant/dequantize.h"
 #include "nn/head.h"
@@ -167,6 +168,35 @@ TEST(Linear, GroupGivesTheBitsOfEachAlone) {
   multiply_group(s.pass, in, linears, results);
   second.multiply(s.pass, in, alone);
   EXPECT_EQ(std::memcmp(yb.data, alone.data, 21 * sizeof(float)), 0);
+}
+
+// More panels than one piece has, the last of them not full; few and many rows; matrices in int8
+// and fp32.
+TEST(Linear, GatedGivesTheBitsOfTheSteps) {
+  const int64_t rows = 9, in = 64, out = 16 * 70 + 5;
+  std::vector<std::byte> stored(tensor::row_bytes(tensor::DType::kQ8_0, in) * out);
+  for (size_t i = 0; i < stored.size(); ++i)  // as in RowsDoNotChangeBits
+    stored[i] = static_cast<std::byte>(i % 34 == 0 ? 0 : i % 34 == 1 ? 0x24 : i * 7 + i / 34);
+  const Bf16Matrix bf16(out, in, 1);
+  Linear blocks({stored.data(), tensor::DType::kQ8_0, {out, in}}, "blocks");
+  blocks.set_bias(random_floats(static_cast<size_t>(out), 2));
+  const Linear plain(bf16.view, "plain");
+  const auto x = random_floats(static_cast<size_t>(rows * in), 3);
+  Fixture s;
+  const std::pair<const Linear*, const Linear*> pairs[] = {{&blocks, &plain}, {&plain, &blocks}};
+  for (const auto& [gate, up] : pairs) {
+    for (const int64_t count : {int64_t{1}, int64_t{3}, rows}) {
+      const Activations some = Linear::prepare(s.pass, {x.data(), count, in});
+      const Matrix a = s.pass.matrix(count, out), b = s.pass.matrix(count, out),
+                   y = s.pass.matrix(count, out);
+      gate->multiply(s.pass, some, a);
+      up->multiply(s.pass, some, b);
+      for (int64_t r = 0; r < count; ++r)
+        s.pass.kernels().activation.silu_mul(a.row(r), b.row(r), a.row(r), out);
+      multiply_gated(s.pass, some, *gate, *up, y);
+      EXPECT_EQ(std::memcmp(y.data, a.data, static_cast<size_t>(count * out) * sizeof(float)), 0);
+    }
+  }
 }
 
 TEST(Linear, TakesRowsInTheGivenOrder) {
