@@ -67,44 +67,71 @@ int32_t Sampler::sample(std::span<float> logits, const SamplingParams& params,
                         uint32_t choice) {
   penalise(logits, params, prompt, answer);
   if (params.temperature == 0.0 || params.top_k == 1) return greedy(logits);
-  candidates_.clear();
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (logits[i] > -std::numeric_limits<float>::infinity())
-      candidates_.push_back({logits[i], static_cast<int32_t>(i)});
-  }
+  select(logits, params.top_k > 0 ? static_cast<size_t>(params.top_k) : logits.size());
   if (candidates_.empty()) return 0;
-  const auto before = [](const Candidate& a, const Candidate& b) {
-    return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
-  };
-  if (params.top_k > 0 && static_cast<size_t>(params.top_k) < candidates_.size()) {
-    const auto end = candidates_.begin() + params.top_k;
-    std::nth_element(candidates_.begin(), end - 1, candidates_.end(), before);
-    candidates_.erase(end, candidates_.end());
-  }
-  if (params.top_p < 1.0 || params.top_k > 0)
-    std::sort(candidates_.begin(), candidates_.end(), before);
+  if (params.top_p < 1.0) keep_top_p(params);
   return draw(params, static_cast<uint64_t>(prompt.size() + answer.size()), choice);
 }
 
-int32_t Sampler::draw(const SamplingParams& params, uint64_t position, uint32_t choice) {
+// candidates_ becomes the `count` most likely tokens, in falling order; without a limit all of
+// them, in the order of the vocabulary. Of a large vocabulary nearly every logit is only compared
+// with the least of those found so far.
+void Sampler::select(std::span<const float> logits, size_t count) {
+  candidates_.clear();
+  const bool limited = count < logits.size();
+  float bound = -std::numeric_limits<float>::infinity();
+  const auto drop_rest = [&] {
+    if (candidates_.size() <= count) return;
+    const auto end = candidates_.begin() + static_cast<std::ptrdiff_t>(count);
+    std::nth_element(candidates_.begin(), end - 1, candidates_.end(), before);
+    bound = (end - 1)->logit;
+    candidates_.erase(end, candidates_.end());
+  };
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (!(logits[i] > bound)) continue;  // NaN; or of equals a higher id
+    candidates_.push_back({logits[i], static_cast<int32_t>(i)});
+    if (limited && candidates_.size() >= 2 * count) drop_rest();
+  }
+  if (!limited) return;
+  drop_rest();
+  std::sort(candidates_.begin(), candidates_.end(), before);
+}
+
+// Drops all but the most likely candidates: one stays while those before it have less than top_p
+// together; the first one always does. They come out in falling order.
+void Sampler::keep_top_p(const SamplingParams& params) {
+  const float largest = largest_logit();
+  double total = 0;
+  for (const Candidate& candidate : candidates_) total += weight(candidate, largest, params);
+  const auto less_likely = [](const Candidate& a, const Candidate& b) { return before(b, a); };
+  std::make_heap(candidates_.begin(), candidates_.end(), less_likely);
+  double sum = 0;
+  auto kept = candidates_.end();
+  while (kept != candidates_.begin() && (kept == candidates_.end() || sum < params.top_p * total)) {
+    std::pop_heap(candidates_.begin(), kept, less_likely);
+    sum += weight(*--kept, largest, params);
+  }
+  candidates_.erase(candidates_.begin(), kept);
+  std::reverse(candidates_.begin(), candidates_.end());
+}
+
+float Sampler::largest_logit() const {
   float largest = candidates_.front().logit;
   for (const Candidate& candidate : candidates_) largest = std::max(largest, candidate.logit);
+  return largest;
+}
+
+// A candidate's probability over that of the most likely one.
+double Sampler::weight(const Candidate& candidate, float largest, const SamplingParams& params) {
+  const double difference = static_cast<double>(candidate.logit) - static_cast<double>(largest);
+  return std::exp(difference / params.temperature);
+}
+
+int32_t Sampler::draw(const SamplingParams& params, uint64_t position, uint32_t choice) {
+  const float largest = largest_logit();
   probabilities_.clear();
-  double total = 0;
-  for (const Candidate& candidate : candidates_) {
-    const double difference = static_cast<double>(candidate.logit) - static_cast<double>(largest);
-    probabilities_.push_back(std::exp(difference / params.temperature));
-    total += probabilities_.back();
-  }
-  // Top-p: a token stays while those before it have less than p; the first one always does.
-  if (params.top_p < 1.0) {
-    double sum = 0;
-    size_t kept = 0;
-    while (kept < probabilities_.size() && (kept == 0 || sum < params.top_p * total))
-      sum += probabilities_[kept++];
-    probabilities_.resize(kept);
-    total = sum;
-  }
+  for (const Candidate& candidate : candidates_)
+    probabilities_.push_back(weight(candidate, largest, params));
   // Min-p: relative to the most likely one, whose weight here is exp(0) = 1.
   double allowed = 0;
   for (double& p : probabilities_) {

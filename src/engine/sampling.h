@@ -41,6 +41,14 @@ class Sampler {
   };
   void penalise(std::span<float> logits, const SamplingParams& params,
                 std::span<const int32_t> prompt, std::span<const int32_t> answer);
+  // More likely; of equals the lower id.
+  static bool before(const Candidate& a, const Candidate& b) {
+    return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
+  }
+  void select(std::span<const float> logits, size_t count);
+  void keep_top_p(const SamplingParams& params);
+  float largest_logit() const;
+  static double weight(const Candidate& candidate, float largest, const SamplingParams& params);
   int32_t draw(const SamplingParams& params, uint64_t position, uint32_t choice);
   std::vector<Candidate> candidates_;
   std::vector<double> probabilities_;

@@ -4,9 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
+#include <vector>
 
 #include "base/error.h"
 
@@ -68,6 +71,53 @@ TEST(Sampler, TopPKeepsTokensWhilePredecessorsHaveLess) {
   EXPECT_EQ(frequencies(logits, params, 2000).size(), 3u);
   params.top_p = 0.0;  // the most likely one always stays
   EXPECT_EQ(frequencies(logits, params, 100).size(), 1u);
+}
+
+// The tokens that are left, found by sorting everything.
+std::set<int32_t> left_by_sorting(const std::vector<float>& logits, const SamplingParams& params) {
+  std::vector<int32_t> order;
+  for (size_t i = 0; i < logits.size(); ++i)
+    if (!std::isnan(logits[i])) order.push_back(static_cast<int32_t>(i));
+  const auto logit = [&](int32_t token) { return logits[static_cast<size_t>(token)]; };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int32_t a, int32_t b) { return logit(a) > logit(b); });
+  if (params.top_k > 0 && static_cast<size_t>(params.top_k) < order.size())
+    order.resize(static_cast<size_t>(params.top_k));
+  const auto weight = [&](int32_t token) {
+    return std::exp((logit(token) - logit(order[0])) / params.temperature);
+  };
+  double total = 0, sum = 0;
+  for (const int32_t token : order) total += weight(token);
+  std::set<int32_t> left;
+  for (const int32_t token : order) {
+    if (!left.empty() && sum >= params.top_p * total) break;
+    left.insert(token);
+    sum += weight(token);
+  }
+  return left;
+}
+
+// Rising, falling and mixed logits with equals and NaN; the bound of top-k changes on the way.
+TEST(Sampler, LeavesWhatSortingLeaves) {
+  for (int shape = 0; shape < 3; ++shape) {
+    std::vector<float> logits;
+    for (int i = 0; i < 100; ++i) {
+      const int step = shape == 0 ? i : shape == 1 ? 100 - i : i * 7919 % 103;
+      logits.push_back(i % 41 == 40 ? std::nanf("") : static_cast<float>(step / 3) * 0.01f);
+    }
+    for (const int64_t top_k : {0, 2, 7, 49, 98, 100, 1000}) {
+      for (const double top_p : {0.01, 0.5, 0.97, 1.0}) {
+        SamplingParams params;
+        params.top_k = top_k;
+        params.top_p = top_p;
+        const std::set<int32_t> left = left_by_sorting(logits, params);
+        std::set<int32_t> seen;
+        for (const auto& [token, share] : frequencies(logits, params, 2500)) seen.insert(token);
+        // Tokens about as likely as each other; the draws are the same each time.
+        EXPECT_EQ(seen, left) << "shape " << shape << " top_k " << top_k << " top_p " << top_p;
+      }
+    }
+  }
 }
 
 TEST(Sampler, MinPIsRelativeToTheMostLikely) {
