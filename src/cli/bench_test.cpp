@@ -30,7 +30,7 @@ std::vector<WeightGroup> groups_of(const Session& session) {
   return weight_groups(session.model(), session.kernels(), session.precision());
 }
 
-Measurement decode_of(std::vector<double> seconds, int64_t batch = 1) {
+Measurement decode_of(const std::vector<double>& seconds, int64_t batch = 1) {
   Measurement measurement = {.kind = BenchKind::kDecode, .tokens = 10, .batch = batch};
   for (const double s : seconds) measurement.samples.push_back({s, 0.25});
   return measurement;

@@ -2,6 +2,7 @@
 #include "completion/prompt.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/error.h"
 #include "base/json_value.h"
@@ -17,9 +18,9 @@ bool is_blank(std::string_view text) {
 // True if <think> is the last thing in the prompt but for white space.
 bool ends_in_reasoning(const TextModel& model, const std::vector<int32_t>& ids) {
   if (!model.think_begin()) return false;
-  for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
-    if (*id == *model.think_begin()) return true;
-    if (!is_blank(model.tokenizer().token_bytes(*id))) return false;
+  for (const int32_t id : std::views::reverse(ids)) {
+    if (id == *model.think_begin()) return true;
+    if (!is_blank(model.tokenizer().token_bytes(id))) return false;
   }
   return false;
 }
@@ -34,9 +35,9 @@ bool may_think(const TextModel& model, const base::Json& conversation) {
 
 // True if the prompt ends in a closed, empty thinking part.
 bool thinking_is_closed(const TextModel& model, const std::vector<int32_t>& ids) {
-  for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
-    if (*id == model.think_end()) return true;
-    if (!is_blank(model.tokenizer().token_bytes(*id))) return false;
+  for (const int32_t id : std::views::reverse(ids)) {
+    if (id == model.think_end()) return true;
+    if (!is_blank(model.tokenizer().token_bytes(id))) return false;
   }
   return false;
 }

@@ -79,8 +79,9 @@ std::set<int32_t> left_by_sorting(const std::vector<float>& logits, const Sampli
   for (size_t i = 0; i < logits.size(); ++i)
     if (!std::isnan(logits[i])) order.push_back(static_cast<int32_t>(i));
   const auto logit = [&](int32_t token) { return logits[static_cast<size_t>(token)]; };
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int32_t a, int32_t b) { return logit(a) > logit(b); });
+  std::sort(order.begin(), order.end(), [&](int32_t a, int32_t b) {
+    return logit(a) != logit(b) ? logit(a) > logit(b) : a < b;
+  });
   if (params.top_k > 0 && static_cast<size_t>(params.top_k) < order.size())
     order.resize(static_cast<size_t>(params.top_k));
   const auto weight = [&](int32_t token) {
@@ -102,8 +103,8 @@ TEST(Sampler, LeavesWhatSortingLeaves) {
   for (int shape = 0; shape < 3; ++shape) {
     std::vector<float> logits;
     for (int i = 0; i < 100; ++i) {
-      const int step = shape == 0 ? i : shape == 1 ? 100 - i : i * 7919 % 103;
-      logits.push_back(i % 41 == 40 ? std::nanf("") : static_cast<float>(step / 3) * 0.01f);
+      const int step = (shape == 0 ? i : shape == 1 ? 100 - i : i * 7919 % 103) / 3;
+      logits.push_back(i % 41 == 40 ? std::nanf("") : static_cast<float>(step) * 0.01f);
     }
     for (const int64_t top_k : {0, 2, 7, 49, 98, 100, 1000}) {
       for (const double top_p : {0.01, 0.5, 0.97, 1.0}) {

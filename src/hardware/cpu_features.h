@@ -15,7 +15,7 @@ inline constexpr int kNumLevels = 5;
 
 // "portable", "neon", "avx2", "avx512", "amx".
 std::string_view name(Level level);
-std::optional<Level> level_named(std::string_view name);
+std::optional<Level> level_named(std::string_view wanted);
 
 // What an x86-64 processor and its operating system say of themselves: output registers of CPUID
 // leaf 1, leaf 7 and leaf 7 sub-leaf 1 (Intel SDM volume 2A), and XCR0, the registers that the

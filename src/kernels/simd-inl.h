@@ -190,9 +190,9 @@ TULOU_INLINE void reduce_add4(const V* v, float* out) {
 #else
 
 // GCC's and Clang's vector extension: SSE2 on x86-64, NEON on AArch64, plain code elsewhere.
-typedef float V __attribute__((vector_size(16)));
-typedef int32_t VI __attribute__((vector_size(16)));
-typedef uint32_t U __attribute__((vector_size(16)));
+using V __attribute__((vector_size(16))) = float;
+using VI __attribute__((vector_size(16))) = int32_t;
+using U __attribute__((vector_size(16))) = uint32_t;
 constexpr int64_t kLanes = 4;
 TULOU_INLINE V set1(float x) { return V{x, x, x, x}; }
 TULOU_INLINE V zero() { return set1(0); }

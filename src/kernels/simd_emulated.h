@@ -6,6 +6,7 @@
 #include <emmintrin.h>
 
 // The compiler's own header and SIMDe's aliases both define this type, which nothing here uses.
+// NOLINTBEGIN(bugprone-reserved-identifier): the compiler's names are what this header is for.
 #define __m128bh tulou_unused_m128bh
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx2.h>
@@ -47,6 +48,7 @@
 #ifndef _CMP_LT_OQ
 #define _CMP_LT_OQ SIMDE_CMP_LT_OQ
 #endif
+// NOLINTEND(bugprone-reserved-identifier)
 
 // What SIMDe 0.7.4 lacks, from its 256-bit halves.
 namespace tulou::kernels::emulated {

@@ -40,7 +40,8 @@ inline int64_t lanes(hardware::Level level) {
 // and a sum a step (one if they are fused) and the tree of lanes.
 inline double dot_roundings(hardware::Level level, int64_t count) {
   const int64_t width = lanes(level);
-  return 2.0 * static_cast<double>((count + width - 1) / width) + std::log2(width);
+  const int64_t steps = (count + width - 1) / width;
+  return 2.0 * static_cast<double>(steps) + std::log2(width);
 }
 
 // splitmix64 (Steele, Lea, Flood 2014).

@@ -212,7 +212,8 @@ class Converter {
     tensor.name = block_ + name;
     tensor.shape = {config_.num_experts, out, in};
     for (int64_t e = 0; e < config_.num_experts; ++e) {
-      const std::string stored = from + "experts." + base::to_text(e) + part;
+      std::string stored = from;
+      stored.append("experts.").append(base::to_text(e)).append(part);
       tensor.parts.push_back({&take(stored, {out, in}), 0});
     }
     tensors_.push_back(std::move(tensor));

@@ -14,7 +14,7 @@ namespace tulou::text {
 ChatTemplate::ChatTemplate(std::shared_ptr<const jinja::Template> parsed)
     : parsed_(std::move(parsed)) {}
 
-ChatTemplate ChatTemplate::parse(std::string source, std::string name) {
+ChatTemplate ChatTemplate::parse(const std::string& source, std::string name) {
   auto result = std::make_shared<jinja::Template>();
   result->name = std::move(name);
   if (source.size() > jinja::kMaxTemplateBytes)

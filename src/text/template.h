@@ -41,7 +41,7 @@ class ChatTemplate {
  public:
   /// `name` (a path) stands in errors. Errors: template.syntax, template.unsupported,
   /// template.too_large, each with line and column.
-  static ChatTemplate parse(std::string source, std::string name);
+  static ChatTemplate parse(const std::string& source, std::string name);
 
   /// Renders with the variables of `context` (an object): "messages", "tools", "documents",
   /// "add_generation_prompt" and any others. Absent ones get the values that callers of chat

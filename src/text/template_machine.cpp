@@ -146,7 +146,7 @@ Value Machine::dict(Ref<DictNode> node, Kind kind) {
   return Value::object(kind, std::move(node));
 }
 
-Value Machine::generator(Ref<ListNode> items) {
+Value Machine::generator(const Ref<ListNode>& items) {
   Ref<GeneratorNode> node = make_node<GeneratorNode>(heap_);
   check_depth(*items);
   node->charge(items->items.capacity() * sizeof(Value));

@@ -51,7 +51,8 @@ class Machine {
 
   // Budget. A step is about 50 ns of work.
   void step(int64_t count = 1) {
-    if ((steps_left_ -= count) < 0) exhausted("steps", options_.budget.max_steps);
+    steps_left_ -= count;
+    if (steps_left_ < 0) exhausted("steps", options_.budget.max_steps);
   }
   void work(size_t bytes) { step(1 + static_cast<int64_t>(bytes / 64)); }
   Heap& heap() { return heap_; }
@@ -77,7 +78,7 @@ class Machine {
   Value list(Ref<ListNode> node, Kind kind = Kind::kList);
   Value tuple(const Value& first, const Value& second);
   Value dict(Ref<DictNode> node, Kind kind = Kind::kDict);
-  Value generator(Ref<ListNode> items);
+  Value generator(const Ref<ListNode>& items);
   Value make_namespace(Value attributes);
   Ref<ListNode> new_list() { return make_node<ListNode>(heap_); }
   Ref<DictNode> new_dict() { return make_node<DictNode>(heap_); }

@@ -38,14 +38,14 @@ Value items(Machine& m, const Value& self, const Bound&) {
       out->push(m.tuple(key, value));
     }
   }
-  return m.generator(std::move(out));
+  return m.generator(out);
 }
 
 Value reverse(Machine& m, const Value& self, const Bound&) {
   if (self.is_string()) return reverse_text(m, self);
   Ref<ListNode> out = to_list(m, self);
   std::reverse(out->items.begin(), out->items.end());
-  return self.is(Kind::kGenerator) ? m.list(std::move(out)) : m.generator(std::move(out));
+  return self.is(Kind::kGenerator) ? m.list(std::move(out)) : m.generator(out);
 }
 
 Value default_filter(Machine&, const Value& self, const Bound& args) {
@@ -84,7 +84,7 @@ Value map_attribute(Machine& m, const Value& self, const CallArgs& args) {
   Ref<ListNode> out = m.new_list();
   Iterator each(m, self);
   for (Value item; each.next(item);) out->push(path.get(m, item, &fallback));
-  return m.generator(std::move(out));
+  return m.generator(out);
 }
 
 Value map(Machine& m, const Value& self, const Bound& args) {
@@ -100,12 +100,12 @@ Value map(Machine& m, const Value& self, const Bound& args) {
   Ref<ListNode> out = m.new_list();
   Iterator each(m, self);
   for (Value item; each.next(item);) out->push(call_filter(m, name.text(), item, rest));
-  return m.generator(std::move(out));
+  return m.generator(out);
 }
 
 Value choose(Machine& m, const Value& self, const CallArgs& args, bool wanted, bool by_attribute) {
   Ref<ListNode> out = m.new_list();
-  if (!truthy(self)) return m.generator(std::move(out));
+  if (!truthy(self)) return m.generator(out);
   const size_t at = by_attribute ? 1 : 0;
   if (args.positional.size() < at) m.fail("the name of an attribute is missing");
   const AttributePath path(m, by_attribute ? args.positional[0] : Value::none());
@@ -118,7 +118,7 @@ Value choose(Machine& m, const Value& self, const CallArgs& args, bool wanted, b
     if ((test ? call_test(m, name.text(), judged, rest) : truthy(judged)) == wanted)
       out->push(item);
   }
-  return m.generator(std::move(out));
+  return m.generator(out);
 }
 
 Value select(Machine& m, const Value& self, const Bound& args) {
@@ -205,7 +205,7 @@ Value unique(Machine& m, const Value& self, const Bound& args) {
     dict_set(m, *seen, key, Value::none());
     out->push(std::move(item));
   }
-  return m.generator(std::move(out));
+  return m.generator(out);
 }
 
 Value extreme(Machine& m, const Value& self, const Bound& args, bool greatest) {
@@ -258,7 +258,7 @@ Value batch(Machine& m, const Value& self, const Bound& args) {
       }
     out->push(m.list(std::move(row)));
   }
-  return m.generator(std::move(out));
+  return m.generator(out);
 }
 
 Value slice(Machine& m, const Value& self, const Bound& args) {
@@ -276,7 +276,7 @@ Value slice(Machine& m, const Value& self, const Bound& args) {
     if (args.has(1) && !args[1].is(Kind::kNone) && i >= extra) row->push(args[1]);
     out->push(m.list(std::move(row)));
   }
-  return m.generator(std::move(out));
+  return m.generator(out);
 }
 
 Value group_key(Machine& m, const AttributePath& path, const Value& item, const Value& fallback,

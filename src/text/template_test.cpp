@@ -185,7 +185,7 @@ TEST(Template, NeverLosesProvenance) {
   for (int round = 0; round < 4000; ++round) {
     std::string expression = "('<' ~ messages[0].content ~ '>')";
     for (int i = 0; i < 4; ++i)
-      expression = "(" + expression + kSteps[random() % std::size(kSteps)] + ")";
+      expression.insert(0, "(").append(kSteps[random() % std::size(kSteps)]).append(")");
     const std::string source = "{% set x = " + expression + " %}a{{ x }}b{{ x ~ 'c' ~ x }}";
     try {
       for (const Segment& segment :

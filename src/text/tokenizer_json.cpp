@@ -118,7 +118,8 @@ class Reader {
   }
 
   void check_model_option(const std::string& key, const Json& value) {
-    const bool off = value.is_null() || value == false || value == "" ||
+    const bool off = value.is_null() || value == false ||
+                     (value.is_string() && value.get_ref<const std::string&>().empty()) ||
                      (value.is_number() && value.get<double>() == 0);
     if (key == "type") {
       if (value != "BPE") unsupported("the model " + base::to_json_text(value));

@@ -122,14 +122,16 @@ struct Sequence {
   }
 };
 
+int64_t pieces(int64_t count, int64_t size) { return (count + size - 1) / size; }
+
 // Bound, relative to the largest |v| (the weights sum to 1), in units u. With S the largest sum
 // |q||k| scale, each weight is off by the score's roundings (dot + 1) S; by those of the
 // differences to the largest score, in all blocks together at most 2 (2 S); by exp and the products
 // that follow, 6 a block or span and 6; and the sums over tokens add dot_roundings(count) + count.
 // Numerator and denominator both, so twice, and one division.
 double bound_of(hardware::Level level, const Sequence& s, int64_t count, double largest_score) {
-  const double blocks = static_cast<double>((count + kAttentionBlock - 1) / kAttentionBlock);
-  const double spans = static_cast<double>((count + kAttentionSpan - 1) / kAttentionSpan);
+  const double blocks = static_cast<double>(pieces(count, kAttentionBlock));
+  const double spans = static_cast<double>(pieces(count, kAttentionSpan));
   const double weight =
       (dot_roundings(level, s.head_dim) + 5) * largest_score + 6 * (blocks + spans) + 6;
   const double sums = dot_roundings(level, count) + static_cast<double>(2 * count);

@@ -3,6 +3,7 @@
 
 // The address may lie behind the panels, which does no harm.
 TULOU_INLINE void prefetch_line(const std::byte* from, size_t offset) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): a pointer may not be moved there.
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(from) + offset));
 }
 
@@ -100,7 +101,7 @@ TULOU_RARE void block_numbers(const std::byte* panel, int64_t block, BlockNumber
   if constexpr (kType == DType::kQ4_K || kType == DType::kQ5_K) {
     sub_scales<uint8_t>(group + layout.scales, sub, out.scale[0]);
     sub_scales<uint8_t>(group + layout.mins, sub + 8 * kPanelRows, out.min);
-    for (int64_t r = 0; r < kPanelRows; ++r) out.min[r] = -out.min[r];
+    for (float& min : out.min) min = -min;
   } else if constexpr (kType == DType::kIQ4_XS) {
     sub_scales<int8_t>(group + layout.scales, sub, out.scale[0]);
   } else if constexpr (kType == DType::kQ6_K) {

@@ -67,7 +67,7 @@ TULOU_INLINE float quantize_block(const float* x, float* rounded) {
   }
   float lanes[kLanes], largest = 0;
   store(lanes, most);
-  for (int64_t i = 0; i < kLanes; ++i) largest = lanes[i] > largest ? lanes[i] : largest;
+  for (const float lane : lanes) largest = lane > largest ? lane : largest;
   // 0 for finite values, else NaN: max() does not see every NaN.
   const bool finite = reduce_add(rest) == 0.0f;
   // Smaller ones are 0 beside anything else, and 127 / largest might overflow.

@@ -39,7 +39,8 @@ void check(const Product& p, hardware::Level level, const Fenced<float>& y, cons
 // covers it: 1.01). Sums of denormals are exact, products lose kSmallest each.
 void check_fp32(const Product& p, hardware::Level level) {
   const auto weights = decoded_weights(p.stored, p.dtype, p.n, p.k);
-  const double slices = static_cast<double>(p.k / kFloatDepth + 1);
+  const int64_t whole = p.k / kFloatDepth;
+  const double slices = static_cast<double>(whole) + 1;
   const double roundings = 2.0 * static_cast<double>(std::min(p.k, kFloatDepth)) + slices + 2;
   check(
       p, level, p.all(level, Recipe::kFp32),

@@ -361,10 +361,9 @@ TULOU_INLINE void int8_expanded(const GemmArgs& a, int64_t i, int64_t m, int64_t
       const ExpandedBlock* const(&from)[kInt8Panels] = source;
       float* const(&to)[kInt8Panels] = at;
       int8_tile<kType, kM, kInt8Panels>(from, begin, end - begin, x, to);
-      t += kM;
     };
-    while (t + kInt8Rows <= rows) tile.template operator()<kInt8Rows>();
-    while (t < rows) tile.template operator()<1>();
+    for (; t + kInt8Rows <= rows; t += kInt8Rows) tile.template operator()<kInt8Rows>();
+    for (; t < rows; ++t) tile.template operator()<1>();
   }
   for (int p = 0; p < kInt8Panels && i + p < a.count; ++p)
     put_panel(a, a.first + (i + p) * a.step, m, rows, sums + p * rows * kPanelRows);

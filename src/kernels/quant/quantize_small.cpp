@@ -73,8 +73,10 @@ void reference_affine(const float* x, Block& block) {
   const float inverse = inverse_of(scale);
   block.d = to_fp16(scale);
   block.m = to_fp16(low);
-  for (size_t i = 0; i < kSize; ++i)
+  for (size_t i = 0; i < kSize; ++i) {
+    // NOLINTNEXTLINE(bugprone-incorrect-roundings): as ggml rounds, to the bit.
     set_code(block, i, std::min(max, static_cast<int>((x[i] - low) * inverse + 0.5f)));
+  }
 }
 
 // The weighted error of a block once it is decoded.

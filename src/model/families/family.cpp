@@ -14,7 +14,7 @@ std::string supported(std::string_view Family::* name) {
   return names;
 }
 
-std::string without_text(std::string name) {
+std::string without_text(const std::string& name) {
   return name.ends_with("_text") ? name.substr(0, name.size() - 5) : name;
 }
 
