@@ -68,6 +68,8 @@ const std::vector<CatalogueEntry>& catalogue() {
       {"engine.empty_prompt", kInvalidInput, "the prompt has no tokens", "give some text"},
       {"engine.bad_token", kInvalidInput,
        "token id {0} is not in the vocabulary, which has {1} entries", "check the ids"},
+      {"engine.out_of_range", kInvalidInput, "{0} is {1}, allowed are {2} to {3}",
+       "correct the value"},
       {"engine.queue_full", kResourceExhausted, "{0} requests are waiting already",
        "try again later"},
       {"engine.context_does_not_fit", kResourceExhausted,

@@ -43,6 +43,10 @@ std::string_view finish_reason_name(engine::FinishReason reason) {
       return "length";
     case engine::FinishReason::kCancelled:
       return "cancelled";
+    case engine::FinishReason::kGuide:
+      return "guide";
+    case engine::FinishReason::kFailed:
+      return "failed";
   }
   return "none";
 }
@@ -76,10 +80,10 @@ bool Completion::step() {
 
 void Completion::read_tokens() {
   const size_t first_piece = pieces_.size();
-  while (const std::optional<int32_t> token = stream_->next()) {
+  while (const std::optional<engine::OutputToken> token = stream_->next()) {
     last_token_ = Clock::now();
     if (result_.generated_tokens++ == 0) first_token_ = last_token_;
-    if (!stream_->is_stop(*token)) reader_.push(*token, pieces_);
+    if (!token->is_stop) reader_.push(token->token, pieces_);
     if (reader_.stopped()) break;
   }
   keep(first_piece);

@@ -146,6 +146,21 @@ std::optional<SequenceHandle> StateCache::fork(SequenceHandle handle) {
   return share(handle, false);
 }
 
+std::optional<SequenceHandle> StateCache::fork_prefix(SequenceHandle handle, int64_t length) {
+  ASSERT(length == sequence(handle).length ||
+         (plan_.slot_bytes == 0 && length >= 0 && length < sequence(handle).length));
+  const auto other = share(handle, false);
+  if (!other) return other;
+  Sequence& s = sequence(*other);
+  const auto blocks = static_cast<size_t>((length + kKvBlockTokens - 1) / kKvBlockTokens);
+  while (s.blocks.size() > blocks) {
+    drop_block(s.blocks.back());
+    s.blocks.pop_back();
+  }
+  s.length = length;
+  return other;
+}
+
 std::optional<SequenceHandle> StateCache::snapshot(SequenceHandle handle) {
   return share(handle, true);
 }

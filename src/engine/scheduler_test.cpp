@@ -1,0 +1,4 @@
+// Tests of scheduler.h.
+#include "engine/scheduler.h"
+
+#include <gtest/gtest.h>
