@@ -17,6 +17,9 @@ namespace tulou::cli {
 
 namespace {
 
+// So that a turn reads only what is new: of the system text, the last messages and answers.
+constexpr int64_t kKeptStates = 8;
+
 class ChatCommand final : public Command {
  public:
   void declare(Arguments& arguments) override {
@@ -40,7 +43,7 @@ class ChatCommand final : public Command {
     const text::ChatTemplate chat_template = text_model.chat_template();
     ProgressBar progress;
     Session session(path, model_settings, Precision::kDefault, progress);
-    const auto engine = session.make_engine(1, session.context(1));
+    const auto engine = session.make_engine(1, session.context(1), kKeptStates);
     LineReader reader(history_);
     ChatLoop loop({text_model, chat_template, *engine, reader, out, progress});
     loop.conversation().set_system(checked_text(system_, "--system", Invalid::kRefuse));

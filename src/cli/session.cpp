@@ -105,12 +105,22 @@ int64_t Session::context(int64_t num_sequences) const {
   return context;
 }
 
-std::unique_ptr<engine::Engine> Session::make_engine(int64_t num_sequences, int64_t context) {
+std::unique_ptr<engine::Engine> Session::make_engine(int64_t num_sequences, int64_t context,
+                                                     int64_t num_prefixes) {
   engine::EngineOptions options;
   options.context = context;
   options.num_sequences = num_sequences;
   options.cache_type = cache_type_;
   options.precision = precision_;
+  if (num_prefixes > 0) {
+    // Kept states share their blocks with what goes on from them: twice the room will do.
+    model::CachePlan wanted = model::plan_cache(config(), cache_type_, 2 * num_sequences, context);
+    wanted.num_slots = num_sequences + num_prefixes;
+    if (wanted.bytes() + kReserveBytes <= base::available_memory()) {
+      options.cache = wanted;
+      options.max_prefixes = static_cast<size_t>(num_prefixes);
+    }
+  }
   return std::make_unique<engine::Engine>(*model_, kernels_, threads_, options);
 }
 

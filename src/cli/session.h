@@ -51,7 +51,9 @@ class Session {
   // A plan for sequences of `context` tokens. Error engine.context_does_not_fit.
   model::CachePlan plan(int64_t num_sequences, int64_t context) const;
 
-  std::unique_ptr<engine::Engine> make_engine(int64_t num_sequences, int64_t context);
+  // With `num_prefixes` states of earlier prompts and answers kept, as far as memory goes.
+  std::unique_ptr<engine::Engine> make_engine(int64_t num_sequences, int64_t context,
+                                              int64_t num_prefixes = 0);
 
  private:
   ModelSettings settings_;

@@ -16,6 +16,7 @@ engine::Request engine_request(const TextModel& model, const engine::Engine& eng
                                CompletionRequest& request) {
   engine::Request result;
   result.prompt = std::move(request.prompt.ids);
+  result.boundaries = std::move(request.prompt.boundaries);
   result.max_tokens = request.max_tokens;
   result.stop_tokens = model.stop_tokens(engine.model().config());
   result.sampling = request.sampling;

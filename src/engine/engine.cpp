@@ -111,8 +111,8 @@ std::shared_ptr<TokenStream> Engine::submit(Request request,
                                             std::vector<std::unique_ptr<TokenGuide>> guides) {
   validate(request);
   if (options_.max_prefixes == 0) request.use_prefix_cache = false;
-  auto stream = std::make_shared<TokenStream>(static_cast<int64_t>(request.prompt.size()),
-                                              request.on_output);
+  auto stream =
+      std::make_shared<TokenStream>(static_cast<int64_t>(request.prompt.size()), request.on_output);
   if (request.max_tokens == 0 && request.yield == Yield::kTokens) {
     if (request.prompt_logprobs < 0) {
       stream->finish(FinishReason::kLength);

@@ -105,10 +105,9 @@ void PrefixCache::insert(std::string_view scope, std::span<const int32_t> tokens
   }
   const auto snapshot = cache_.snapshot(handle);
   if (!snapshot) return;
-  entries_.push_front({std::string(scope), {tokens.begin(), tokens.end()}, std::move(chain),
-                       *snapshot});
-  for (const Hash& hash : entries_.front().chain)
-    nodes_[hash].through.push_back(entries_.begin());
+  entries_.push_front(
+      {std::string(scope), {tokens.begin(), tokens.end()}, std::move(chain), *snapshot});
+  for (const Hash& hash : entries_.front().chain) nodes_[hash].through.push_back(entries_.begin());
   if (entries_.size() > max_entries_) evict();
 }
 

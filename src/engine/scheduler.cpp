@@ -12,8 +12,8 @@ namespace {
 constexpr int64_t kWorthSharing = model::kKvBlockTokens;  // shorter beginnings are recomputed
 
 int64_t common_length(const Sequence& a, const Sequence& b) {
-  const auto end = std::mismatch(a.tokens.begin(), a.tokens.end(), b.tokens.begin(),
-                                 b.tokens.end());
+  const auto end =
+      std::mismatch(a.tokens.begin(), a.tokens.end(), b.tokens.begin(), b.tokens.end());
   return end.first - a.tokens.begin();
 }
 
@@ -27,9 +27,8 @@ bool may_share(const Sequence& a, const Sequence& b) {
 void Scheduler::add(Shared sequence) {
   sequence->number = next_number_++;
   // A tenant that was away has no credit from that time.
-  const auto least = std::min_element(served_.begin(), served_.end(), [](auto& a, auto& b) {
-    return a.second < b.second;
-  });
+  const auto least = std::min_element(served_.begin(), served_.end(),
+                                      [](auto& a, auto& b) { return a.second < b.second; });
   served_.try_emplace(sequence->request.tenant, least == served_.end() ? 0 : least->second);
   waiting_.push_back(std::move(sequence));
 }

@@ -103,8 +103,8 @@ class Scheduler {
   SchedulerOptions options_;
   model::StateCache& cache_;
   PrefixCache& prefixes_;
-  std::vector<Shared> waiting_;  // in order of arrival
-  std::vector<Shared> running_;  // in order of admission
+  std::vector<Shared> waiting_;            // in order of arrival
+  std::vector<Shared> running_;            // in order of admission
   std::map<std::string, int64_t> served_;  // tokens; of tenants with a live sequence
   std::vector<std::shared_ptr<TokenStream>> finished_;
   int64_t num_preemptions_ = 0;

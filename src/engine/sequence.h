@@ -24,9 +24,9 @@ struct Sequence {
   std::optional<model::SequenceHandle> handle;
   std::vector<int64_t> boundaries;  // where states are kept, rising; those above num_cached
   StreamUsage usage;
-  uint64_t number = 0;      // in order of arrival
+  uint64_t number = 0;               // in order of arrival
   int64_t prompt_logprobs_done = 0;  // tokens of the prompt whose log-probabilities are delivered
-  int64_t passed_over = 0;  // later requests that were admitted before this one
+  int64_t passed_over = 0;           // later requests that were admitted before this one
   bool finished = false;
 
   int64_t prompt_size() const { return static_cast<int64_t>(request.prompt.size()); }

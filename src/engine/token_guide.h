@@ -7,8 +7,8 @@
 
 namespace tulou::engine {
 
-// Belongs to one answer. Called by one thread at a time, in the order next, accept, next, accept...;
-// what it throws ends this answer alone, with FinishReason::kFailed.
+// Belongs to one answer. Called by one thread at a time, in the order next, accept, next,
+// accept...; what it throws ends this answer alone, with FinishReason::kFailed.
 class TokenGuide {
  public:
   struct Next {
