@@ -4,6 +4,8 @@ find_package(Threads REQUIRED)
 if(NOT TULOU_KERNELS_ONLY)
   find_package(simdjson REQUIRED)
   find_package(nlohmann_json REQUIRED)
+  set(OPENSSL_USE_STATIC_LIBS TRUE)  # Debian has the .a
+  find_package(OpenSSL REQUIRED)
 endif()
 include(CheckPIESupported)
 check_pie_supported(LANGUAGES CXX)

@@ -28,6 +28,7 @@ const std::vector<CatalogueEntry>& catalogue() {
        "correct the value"},
       {"memory.exhausted", kResourceExhausted, "not enough memory: {0} needs {1} bytes",
        "close other programs, or use a smaller model or context"},
+      {"random.unavailable", kInternal, "the system gives no random bytes ({0})", ""},
       {"run.cancelled", kCancelled, "stopped", ""},
       // hardware
       {"hardware.unknown_level", kInvalidInput, "\"{0}\" is not a kernel level", "there are: {1}"},
