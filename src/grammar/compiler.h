@@ -1,0 +1,50 @@
+// Compiles grammars within limits, and keeps the results. The work is done in a helper process
+// (helper.h), so that a hostile grammar costs its own request and nothing else.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "grammar/grammar.h"
+#include "grammar/helper.h"
+
+namespace tulou::grammar {
+
+struct CompilerOptions {
+  size_t cache_bytes = 256u << 20;  // of compiled grammars; the least recently used go first
+  CompileLimits limits;
+};
+
+// Compiles for one vocabulary. Thread-safe; a compilation runs in the helper, one at a time.
+class GrammarCompiler {
+ public:
+  // Sends the vocabulary to the helper and compiles the common grammars (any JSON object).
+  GrammarCompiler(std::shared_ptr<const Vocabulary> vocabulary, std::shared_ptr<Helper> helper,
+                  CompilerOptions options = {});
+  ~GrammarCompiler();
+  GrammarCompiler(const GrammarCompiler&) = delete;
+  GrammarCompiler& operator=(const GrammarCompiler&) = delete;
+
+  // The compiled grammar, from the cache if it is there. Errors: grammar.* (what is not supported,
+  // with its keyword and place; what is not well-formed; what cannot be satisfied; what is too
+  // large or exceeds the limits), json.* for texts that are not JSON.
+  std::shared_ptr<const CompiledGrammar> compile(const GrammarSource& source);
+
+  // Bytes of compiled grammars in the cache now; never above the cap.
+  size_t cached_bytes() const;
+
+ private:
+  struct Cache;
+  std::shared_ptr<const Vocabulary> vocabulary_;
+  std::shared_ptr<Helper> helper_;
+  CompilerOptions options_;
+  uint32_t helper_vocabulary_ = 0;
+  std::shared_ptr<const CompiledGrammar> json_object_;
+  mutable std::mutex mutex_;  // guards cache_
+  std::unique_ptr<Cache> cache_;
+};
+
+}  // namespace tulou::grammar
