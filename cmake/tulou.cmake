@@ -4,10 +4,8 @@ find_package(Threads REQUIRED)
 if(NOT TULOU_KERNELS_ONLY)
   find_package(simdjson REQUIRED)
   find_package(nlohmann_json REQUIRED)
-  set(OPENSSL_USE_STATIC_LIBS TRUE)  # Debian has the .a
-  find_package(OpenSSL REQUIRED)
   find_package(Boost 1.81 REQUIRED)  # headers of Asio; nothing of it is linked
-  set(OPENSSL_USE_STATIC_LIBS ON)
+  set(OPENSSL_USE_STATIC_LIBS TRUE)  # Debian has the .a
   find_package(OpenSSL 3.0 REQUIRED)
 endif()
 include(CheckPIESupported)

@@ -219,6 +219,14 @@ std::optional<ApiKey> ApiKeys::find(std::string_view presented) const {
   return found == nullptr ? std::nullopt : std::optional(*found);
 }
 
+std::optional<ApiKey> ApiKeys::by_id(std::string_view id) const {
+  const std::shared_ptr<const KeySet> keys = current();
+  for (const ApiKey& key : keys->keys()) {
+    if (key.id == id) return key;
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> ApiKeys::reload() {
   try {
     auto fresh = std::make_shared<const KeySet>(KeySet::read(path_));

@@ -80,6 +80,8 @@ class ApiKeys {
   explicit ApiKeys(std::string path);
 
   std::optional<ApiKey> find(std::string_view presented) const;
+  // The key with that id, if it has not been revoked.
+  std::optional<ApiKey> by_id(std::string_view id) const;
   // Reads the file again. If that fails the old keys stay, and the result says why.
   std::optional<std::string> reload();
   size_t size() const;

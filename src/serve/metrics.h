@@ -17,6 +17,8 @@ namespace tulou::serve {
 class Counter {
  public:
   void add(double amount = 1) { value_.fetch_add(amount, std::memory_order_relaxed); }
+  // For what is counted elsewhere; never less than before.
+  void set(double value) { value_.store(value, std::memory_order_relaxed); }
   double value() const { return value_.load(std::memory_order_relaxed); }
 
  private:

@@ -1,0 +1,159 @@
+#include "serve/service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/json_value.h"
+
+namespace tulou::serve {
+namespace {
+
+constexpr std::chrono::seconds kSilence{15};  // then a stream says that it is alive
+
+}  // namespace
+
+Service::Service(std::vector<std::shared_ptr<LoadedModel>> models, std::unique_ptr<ApiKeys> keys,
+                 std::string version)
+    : models_(std::move(models)),
+      keys_(std::move(keys)),
+      version_(std::move(version)),
+      pinger_([this] { ping(); }) {}
+
+Service::~Service() {
+  {
+    const std::lock_guard lock(mutex_);
+    end_ = true;
+  }
+  changed_.notify_all();
+  pinger_.join();
+}
+
+std::shared_ptr<LoadedModel> Service::model(std::string_view name) const {
+  if (name.empty()) return models_.front();
+  std::vector<std::string> served;
+  for (const auto& model : models_) {
+    if (std::ranges::find(model->names, name) != model->names.end()) return model;
+    served.insert(served.end(), model->names.begin(), model->names.end());
+  }
+  throw model_not_found(name, served);
+}
+
+int Service::authorize(net::HttpRequest& request) {
+  if (!keys_) return 0;
+  std::string_view key = bearer_key(request.header("authorization"));
+  if (key.empty()) key = request.header("x-api-key");
+  const auto found = keys_->find(key);
+  if (!found) {
+    metrics_.rejected_unauthorized.add();
+    return 401;
+  }
+  request.identity = found->id;
+  return 0;
+}
+
+Caller Service::caller(const net::HttpRequest& request) const {
+  Caller caller;
+  caller.tenant = request.identity;
+  if (!keys_) return caller;
+  if (const auto key = keys_->by_id(request.identity)) {
+    caller.priority = key->priority;
+    caller.budget.max_answers = key->limits.max_answers.value_or(caller.budget.max_answers);
+    caller.budget.max_answer_tokens =
+        key->limits.max_answer_tokens.value_or(caller.budget.max_answer_tokens);
+  }
+  return caller;
+}
+
+void Service::keep(const std::shared_ptr<Generation>& generation) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(running_, [](const std::weak_ptr<Generation>& one) { return one.expired(); });
+  running_.push_back(generation);
+}
+
+void Service::run(GenerationPlan plan, std::unique_ptr<AnswerSink> sink,
+                  const std::shared_ptr<net::HttpExchange>& exchange) {
+  if (stopping_) throw base::Error("serve.stopping");
+  ModelMetrics& metrics = metrics_.model(plan.model->names.front());
+  const auto generation =
+      std::make_shared<Generation>(std::move(plan), std::move(sink), metrics, post_);
+  generation->start();
+  keep(generation);
+  // The exchange keeps the request alive until it is answered.
+  exchange->on_gone([generation, this] {
+    metrics_.disconnects.add();
+    generation->cancel();
+  });
+}
+
+size_t Service::num_running() {
+  const std::lock_guard lock(mutex_);
+  return static_cast<size_t>(std::ranges::count_if(running_, [](const auto& one) {
+    const auto alive = one.lock();
+    return alive && !alive->finished();
+  }));
+}
+
+void Service::stop_running() {
+  std::vector<std::weak_ptr<Generation>> running;
+  {
+    const std::lock_guard lock(mutex_);
+    running = running_;
+  }
+  for (const auto& one : running) {
+    if (const auto alive = one.lock()) alive->fail(api_error(base::Error("serve.stopping")));
+  }
+}
+
+void Service::ping() {
+  std::unique_lock lock(mutex_);
+  while (!end_) {
+    changed_.wait_for(lock, std::chrono::seconds(1));
+    const auto running = running_;
+    lock.unlock();
+    for (const auto& one : running) {
+      if (const auto alive = one.lock()) alive->ping_after(kSilence);
+    }
+    lock.lock();
+  }
+}
+
+std::string Service::metrics_text() {
+  for (const auto& model : models_) {
+    const engine::EngineStats stats = model->engine->stats();
+    ModelMetrics& metrics = metrics_.model(model->names.front());
+    metrics.requests_running.set(static_cast<double>(stats.running));
+    metrics.requests_waiting.set(static_cast<double>(stats.waiting));
+    const auto blocks = static_cast<double>(std::max<int64_t>(stats.blocks, 1));
+    metrics.cache_usage.set(static_cast<double>(stats.blocks - stats.free_blocks) / blocks);
+    metrics.cache_block_size.set(static_cast<double>(model::kKvBlockTokens));
+    metrics.cache_num_blocks.set(static_cast<double>(stats.blocks));
+    metrics.prefix_queries.set(static_cast<double>(stats.prefixes.tokens_asked));
+    metrics.prefix_hits.set(static_cast<double>(stats.prefixes.tokens_found));
+    metrics.preemptions.set(static_cast<double>(stats.preemptions));
+  }
+  return metrics_.text();
+}
+
+void reply_json(const std::shared_ptr<net::HttpExchange>& exchange, int status,
+                const base::Json& body) {
+  exchange->reply(status, {{"content-type", "application/json"}}, base::to_json_text(body));
+}
+
+void reply_error(const std::shared_ptr<net::HttpExchange>& exchange, const ApiError& error) {
+  net::Headers headers = {{"content-type", "application/json"}};
+  if (error.retry_after_s > 0)
+    headers.emplace_back("retry-after", std::to_string(error.retry_after_s));
+  exchange->reply(error.status, headers, base::to_json_text(error.body()));
+}
+
+void guarded(const std::shared_ptr<net::HttpExchange>& exchange,
+             const std::function<void()>& handler) {
+  try {
+    handler();
+  } catch (...) {
+    reply_error(exchange, api_error(std::current_exception()));
+  }
+}
+
+}  // namespace tulou::serve

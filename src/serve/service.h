@@ -1,0 +1,88 @@
+// What the routes share: models, keys, metrics, and the requests that are under way.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "net/http_server.h"
+#include "serve/api_error.h"
+#include "serve/api_keys.h"
+#include "serve/generation.h"
+#include "serve/generation_plan.h"
+#include "serve/loaded_model.h"
+#include "serve/metrics.h"
+
+namespace tulou::serve {
+
+class Service {
+ public:
+  // `keys` may be null: everyone may ask.
+  Service(std::vector<std::shared_ptr<LoadedModel>> models, std::unique_ptr<ApiKeys> keys,
+          std::string version);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  // The model of a request; an empty name is the first one. Error serve.model_not_found.
+  std::shared_ptr<LoadedModel> model(std::string_view name) const;
+  const std::vector<std::shared_ptr<LoadedModel>>& models() const { return models_; }
+  const std::string& version() const { return version_; }
+  Metrics& metrics() { return metrics_; }
+  ApiKeys* keys() { return keys_.get(); }
+
+  // Who asks, by the identity that authorize() set.
+  Caller caller(const net::HttpRequest& request) const;
+  // For net::ServerOptions: 0, or 401; sets the identity.
+  int authorize(net::HttpRequest& request);
+
+  // Runs a plan whose results go to `sink`, until the client goes. Errors of plan and engine.
+  void run(GenerationPlan plan, std::unique_ptr<AnswerSink> sink,
+           const std::shared_ptr<net::HttpExchange>& exchange);
+
+  // How jobs are run; set before the first request.
+  void set_post(Generation::Post post) { post_ = std::move(post); }
+  const Generation::Post& post() const { return post_; }
+  // Nothing new is taken; what runs goes on.
+  void begin_stopping() { stopping_ = true; }
+  bool stopping() const { return stopping_.load(); }
+  // Ends what still runs with an error that says so.
+  void stop_running();
+  size_t num_running();
+  // Brings the gauges up to date and returns the text.
+  std::string metrics_text();
+
+ private:
+  void keep(const std::shared_ptr<Generation>& generation);
+  void ping();
+
+  std::vector<std::shared_ptr<LoadedModel>> models_;
+  std::unique_ptr<ApiKeys> keys_;
+  std::string version_;
+  Metrics metrics_;
+  Generation::Post post_;
+  std::atomic<bool> stopping_{false};
+  std::mutex mutex_;  // guards what follows
+  std::vector<std::weak_ptr<Generation>> running_;
+  std::condition_variable changed_;
+  bool end_ = false;
+  std::thread pinger_;  // last: it uses the others
+};
+
+// Calls `handler` and answers what it throws.
+void guarded(const std::shared_ptr<net::HttpExchange>& exchange,
+             const std::function<void()>& handler);
+void reply_json(const std::shared_ptr<net::HttpExchange>& exchange, int status,
+                const base::Json& body);
+void reply_error(const std::shared_ptr<net::HttpExchange>& exchange, const ApiError& error);
+
+// The routes of all APIs.
+std::vector<net::Route> make_routes(Service& service);
+
+}  // namespace tulou::serve
