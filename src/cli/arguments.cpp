@@ -68,6 +68,15 @@ void Arguments::positional(const std::string& name, std::optional<std::string>& 
   parser_->assign(name, description, target);
 }
 
+void Arguments::positionals(const std::string& name, std::vector<std::string>& target,
+                            const std::string& description) {
+  const auto take = [&target](const CLI::results_t& values) {
+    target.assign(values.begin(), values.end());
+    return true;
+  };
+  parser_->app.add_option(name, take, description)->required()->expected(1, 1 << 10);
+}
+
 void Arguments::text(const std::string& names, const std::string& value, std::string& target,
                      const std::string& description, Need need) {
   parser_->assign(names, description, target)->type_name(value)->required(need == Need::kRequired);

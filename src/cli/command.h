@@ -52,5 +52,6 @@ std::unique_ptr<Command> make_bench();
 std::unique_ptr<Command> make_quantize();
 std::unique_ptr<Command> make_imatrix();
 std::unique_ptr<Command> make_keys();
+std::unique_ptr<Command> make_serve();
 
 }  // namespace tulou::cli

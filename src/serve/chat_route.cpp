@@ -20,8 +20,8 @@ class ChatStreamSink final : public AnswerSink {
   ChatStreamSink(std::shared_ptr<net::HttpExchange> exchange, ResponseHead head,
                  const ChatRequest& request)
       : exchange_(std::move(exchange)),
-        stream_(std::move(head), {request.include_usage, request.logprobs,
-                                  request.return_token_ids}),
+        stream_(std::move(head),
+                {request.include_usage, request.logprobs, request.return_token_ids}),
         num_choices_(request.n),
         include_reasoning_(request.include_reasoning) {}
 
@@ -102,8 +102,8 @@ class ChatSink final : public CollectedAnswers {
 // An answer that goes on within the last message: without what closes that message.
 void reopen_last_message(const LoadedModel& model, completion::Prompt& prompt) {
   const std::vector<int32_t> stops = model.text.stop_tokens(model.config());
-  const auto end = std::find_first_of(prompt.ids.rbegin(), prompt.ids.rend(), stops.begin(),
-                                      stops.end());
+  const auto end =
+      std::find_first_of(prompt.ids.rbegin(), prompt.ids.rend(), stops.begin(), stops.end());
   if (end == prompt.ids.rend()) return;
   prompt.ids.erase(end.base() - 1, prompt.ids.end());
 }
@@ -114,8 +114,7 @@ completion::Prompt make_prompt(const LoadedModel& model, const ChatRequest& requ
   base::Json variables = template_variables(request);
   variables["messages"] = completion::template_messages(request.messages);
   if (request.continue_final_message) variables["add_generation_prompt"] = false;
-  completion::Prompt prompt =
-      completion::chat_prompt(model.text, *model.chat_template, variables);
+  completion::Prompt prompt = completion::chat_prompt(model.text, *model.chat_template, variables);
   if (request.continue_final_message) reopen_last_message(model, prompt);
   return prompt;
 }
@@ -140,9 +139,8 @@ void chat_completions(Service& service, const std::shared_ptr<net::HttpExchange>
   auto model = service.model(request.model);
   const completion::Prompt prompt = make_prompt(*model, request);
   ResponseHead head = response_head("chatcmpl-", *model, request.model);
-  GenerationPlan plan = plan_generation(model, request, {prompt},
-                                        service.caller(exchange->request()),
-                                        rules_of(*model, request));
+  GenerationPlan plan = plan_generation(
+      model, request, {prompt}, service.caller(exchange->request()), rules_of(*model, request));
   std::unique_ptr<AnswerSink> sink;
   if (request.stream) {
     sink = std::make_unique<ChatStreamSink>(exchange, std::move(head), request);

@@ -30,8 +30,7 @@ double CollectedAnswer::mean_logprob() const {
   return count == 0 ? 0 : logprob_sum / static_cast<double>(count);
 }
 
-CollectedAnswers::CollectedAnswers(std::shared_ptr<net::HttpExchange> exchange,
-                                   int64_t num_answers)
+CollectedAnswers::CollectedAnswers(std::shared_ptr<net::HttpExchange> exchange, int64_t num_answers)
     : exchange_(std::move(exchange)), answers_(static_cast<size_t>(num_answers)) {}
 
 void CollectedAnswers::prompt(int64_t index, PromptLogprobs logprobs) {
@@ -72,8 +71,7 @@ std::vector<CollectedAnswer> CollectedAnswers::best(int64_t count, size_t group)
     some.resize(kept);
     std::ranges::move(some, std::back_inserter(result));
   }
-  for (size_t i = 0; i < result.size(); ++i)
-    result[i].answer.all.index = static_cast<int64_t>(i);
+  for (size_t i = 0; i < result.size(); ++i) result[i].answer.all.index = static_cast<int64_t>(i);
   return result;
 }
 

@@ -136,7 +136,7 @@ void completions(Service& service, const Exchange& exchange) {
     prompts.push_back(make_prompt(*model, request, input));
     ids.push_back(prompts.back().ids);
     const std::string echo =
-        !request.echo ? ""
+        !request.echo  ? ""
         : input.is_ids ? model->text.tokenizer().decode(input.ids, text::ShowSpecial::kShow)
                        : input.text;
     echoes.insert(echoes.end(), static_cast<size_t>(request.num_answers()), echo);
@@ -148,8 +148,8 @@ void completions(Service& service, const Exchange& exchange) {
   if (request.echo && request.logprobs && !request.prompt_logprobs)
     request.prompt_logprobs = request.top_logprobs;
   ResponseHead head = response_head("cmpl-", *model, request.model);
-  GenerationPlan plan = plan_generation(model, request, std::move(prompts),
-                                        service.caller(exchange->request()), {});
+  GenerationPlan plan =
+      plan_generation(model, request, std::move(prompts), service.caller(exchange->request()), {});
   std::unique_ptr<AnswerSink> sink;
   if (request.stream) {
     sink = std::make_unique<CompletionStreamSink>(exchange, std::move(head), request,

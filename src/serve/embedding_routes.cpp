@@ -25,8 +25,7 @@ void check_length(const LoadedModel& model, const std::vector<int32_t>& ids) {
   if (size > context) throw base::Error("serve.context_length", size, context);
 }
 
-engine::Request value_request(const Caller& caller, std::vector<int32_t> ids,
-                              engine::Yield yield) {
+engine::Request value_request(const Caller& caller, std::vector<int32_t> ids, engine::Yield yield) {
   engine::Request request;
   request.prompt = std::move(ids);
   request.yield = yield;
@@ -106,8 +105,7 @@ void embeddings(Service& service, const Exchange& exchange) {
   run_value_job(service, model, std::move(requests), exchange, [=](ValueResult result) {
     for (std::vector<float>& values : result.values)
       values = normalised(values, static_cast<size_t>(dimensions));
-    reply_json(exchange, 200,
-               embedding_list(name, result.values, base64, result.prompt_tokens));
+    reply_json(exchange, 200, embedding_list(name, result.values, base64, result.prompt_tokens));
   });
 }
 
@@ -131,11 +129,11 @@ void rerank(Service& service, const Exchange& exchange) {
       const double no = std::exp(double{result.values[i][1]});
       results.push_back({static_cast<int64_t>(i), yes / (yes + no)});
     }
-    const auto& documents = request.return_documents ? request.documents
-                                                     : std::vector<std::string>();
-    reply_json(exchange, 200,
-               rerank_list(head, std::move(results), request.top_n, documents,
-                           result.prompt_tokens));
+    const auto& documents =
+        request.return_documents ? request.documents : std::vector<std::string>();
+    reply_json(
+        exchange, 200,
+        rerank_list(head, std::move(results), request.top_n, documents, result.prompt_tokens));
   });
 }
 

@@ -57,7 +57,8 @@ TokenLogprobs token_logprobs(const text::Tokenizer& tokenizer, const engine::Out
   };
   TokenLogprobs result;
   result.token = one(token.token, token.logprob);
-  for (const engine::TokenLogprob& top : token.top) result.top.push_back(one(top.token, top.logprob));
+  for (const engine::TokenLogprob& top : token.top)
+    result.top.push_back(one(top.token, top.logprob));
   return result;
 }
 
@@ -73,8 +74,8 @@ std::string cache_miss_reason(const engine::StreamUsage& usage) {
   return "";
 }
 
-Generation::Generation(GenerationPlan plan, std::unique_ptr<AnswerSink> sink,
-                       ModelMetrics& metrics, Post post)
+Generation::Generation(GenerationPlan plan, std::unique_ptr<AnswerSink> sink, ModelMetrics& metrics,
+                       Post post)
     : plan_(std::move(plan)),
       sink_(std::move(sink)),
       metrics_(metrics),

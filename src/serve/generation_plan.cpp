@@ -136,8 +136,7 @@ GenerationPlan plan_generation(std::shared_ptr<LoadedModel> model, const Generat
     engine::Request common = engine_request(*model, request, caller, prompt.thinking);
     common.prompt = prompt.ids;
     common.boundaries = prompt.boundaries;
-    common.max_tokens =
-        answer_tokens(request, static_cast<int64_t>(prompt.ids.size()), context);
+    common.max_tokens = answer_tokens(request, static_cast<int64_t>(prompt.ids.size()), context);
     for (int64_t i = 0; i < request.num_answers(); ++i) {
       PlannedChoice choice;
       choice.request = common;

@@ -20,7 +20,7 @@ namespace tulou::serve {
 // Put together by whoever loads models. Immutable but for what the engine and the compiler do; may
 // be used by any thread.
 struct LoadedModel {
-  std::vector<std::string> names;  // the first one is shown; all are answered to
+  std::vector<std::string> names;       // the first one is shown; all are answered to
   std::shared_ptr<const void> weights;  // what the engine refers to
   completion::TextModel text;
   std::optional<text::ChatTemplate> chat_template;
@@ -28,7 +28,7 @@ struct LoadedModel {
   std::optional<completion::ThinkingTokens> thinking;
   std::unique_ptr<grammar::GrammarCompiler> grammars;  // null: no helper process could be had
   ServedModel info;
-  std::string fingerprint;  // system_fingerprint: which program and weights answer
+  std::string fingerprint;                 // system_fingerprint: which program and weights answer
   std::unique_ptr<engine::Engine> engine;  // last: refers to the weights
 
   const model::ModelConfig& config() const { return engine->model().config(); }

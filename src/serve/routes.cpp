@@ -31,9 +31,7 @@ void one_model(Service& service, const Exchange& exchange) {
   reply_json(exchange, 200, model_object(info));
 }
 
-void alive(Service&, const Exchange& exchange) {
-  reply_json(exchange, 200, {{"status", "ok"}});
-}
+void alive(Service&, const Exchange& exchange) { reply_json(exchange, 200, {{"status", "ok"}}); }
 
 void ready(Service& service, const Exchange& exchange) {
   if (service.stopping()) throw base::Error("serve.stopping");

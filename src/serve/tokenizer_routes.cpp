@@ -14,8 +14,8 @@ std::vector<int32_t> ids_of(const LoadedModel& model, const TokenizeRequest& req
   const text::Tokenizer& tokenizer = model.text.tokenizer();
   if (request.text) {
     using Special = text::Tokenizer::Special;
-    auto ids = tokenizer.encode(*request.text,
-                                request.parse_special ? Special::kParse : Special::kText);
+    auto ids =
+        tokenizer.encode(*request.text, request.parse_special ? Special::kParse : Special::kText);
     return request.add_special_tokens ? tokenizer.with_ends(std::move(ids)) : ids;
   }
   if (!model.chat_template)
@@ -45,8 +45,7 @@ void tokenize(Service& service, const Exchange& exchange) {
 void detokenize(Service& service, const Exchange& exchange) {
   const DetokenizeRequest request = parse_detokenize_request(exchange->request().body);
   const auto model = service.model(request.model);
-  const std::string text =
-      model->text.tokenizer().decode(request.tokens, text::ShowSpecial::kShow);
+  const std::string text = model->text.tokenizer().decode(request.tokens, text::ShowSpecial::kShow);
   reply_json(exchange, 200, detokenize_result(text));
 }
 

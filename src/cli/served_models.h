@@ -1,0 +1,34 @@
+// Loads the models of a server.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/progress.h"
+#include "cli/model_options.h"
+#include "grammar/helper.h"
+#include "serve/loaded_model.h"
+
+namespace tulou::cli {
+
+struct ServedModelSettings {
+  std::string path;
+  std::vector<std::string> names;  // the first one is shown
+  int64_t parallel = 16;           // answers at once
+  uint64_t cache_bytes = 0;
+};
+
+// The name that a path suggests: the file's or the folder's, without ".gguf".
+std::string suggested_name(const std::string& path);
+
+// Bytes for the weights, before anything is loaded.
+uint64_t weights_bytes(const std::string& path);
+
+// Loads weights and text side and makes the engine. Errors of Session and TextModel.
+std::shared_ptr<serve::LoadedModel> load_served_model(
+    const ServedModelSettings& settings, const ModelSettings& model_settings,
+    const std::shared_ptr<grammar::Helper>& helper, base::Progress& progress);
+
+}  // namespace tulou::cli
