@@ -21,8 +21,8 @@ struct CompilerOptions {
 // Compiles for one vocabulary. Thread-safe; a compilation runs in the helper, one at a time.
 class GrammarCompiler {
  public:
-  // Sends the vocabulary to the helper and compiles the common grammars (any JSON object).
-  GrammarCompiler(std::shared_ptr<const Vocabulary> vocabulary, std::shared_ptr<Helper> helper,
+  // Gives the vocabulary to the helper and compiles the common grammars (any JSON object).
+  GrammarCompiler(const VocabularyData& data, std::shared_ptr<Helper> helper,
                   CompilerOptions options = {});
   ~GrammarCompiler();
   GrammarCompiler(const GrammarCompiler&) = delete;
@@ -33,6 +33,7 @@ class GrammarCompiler {
   // large or exceeds the limits), json.* for texts that are not JSON.
   std::shared_ptr<const CompiledGrammar> compile(const GrammarSource& source);
 
+  const Vocabulary& vocabulary() const { return *vocabulary_; }
   // Bytes of compiled grammars in the cache now; never above the cap.
   size_t cached_bytes() const;
 

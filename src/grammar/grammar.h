@@ -40,7 +40,7 @@ struct VocabularyData {
 // The tables of one tokenizer, sorted once. Shared and immutable.
 class Vocabulary {
  public:
-  explicit Vocabulary(VocabularyData data);
+  explicit Vocabulary(const VocabularyData& data);
   ~Vocabulary();
   Vocabulary(const Vocabulary&) = delete;
   Vocabulary& operator=(const Vocabulary&) = delete;

@@ -4,42 +4,48 @@
 // happens to it is an error of that one request.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <mutex>
-#include <string>
 #include <sys/types.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <string>
+
 #include "grammar/grammar.h"
+#include "grammar/wire.h"
 
 namespace tulou::grammar {
 
 struct CompileLimits {
   int cpu_ms = 250;
   size_t bytes = 64u << 20;  // address space above what the helper has with its tables
-  int wall_ms = 5000;        // for a child that waits instead of computing
+  int wall_ms = 10'000;      // for a child that waits instead of computing
 };
 
 // Thread-safe: callers take turns.
 class Helper {
  public:
-  // Forks. Call it before the program starts threads; the helper ends with the program.
+  // Forks. Call it before the program starts threads; the helper ends with this object or with
+  // the program. Errors: grammar.helper_lost if the system refuses.
   Helper();
   ~Helper();
   Helper(const Helper&) = delete;
   Helper& operator=(const Helper&) = delete;
 
-  // Gives the helper a vocabulary; the number names it in compile(). The helper compiles
-  // `common_ebnf` once, without limits, so that children find its masks ready.
+  // Gives the helper a vocabulary; the number names it in compile(). `common_ebnf` is compiled
+  // there once, without limits, so that the children find the masks of its rules ready.
   uint32_t add_vocabulary(const VocabularyData& data, const std::string& common_ebnf);
   void remove_vocabulary(uint32_t number);
 
-  // Compiles an EBNF text and returns XGrammar's serialised form. Errors: grammar.invalid (the
-  // text is not a grammar), grammar.too_complex (a limit, or the child died), grammar.helper_lost.
+  // Compiles an EBNF text within the limits and returns XGrammar's serialised form. Errors:
+  // grammar.too_complex (a limit was hit, or the child died), grammar.helper_lost.
   std::string compile(uint32_t vocabulary, const std::string& ebnf, const CompileLimits& limits);
 
+  pid_t process() const { return process_; }
+
  private:
+  Message ask(MessageKind kind, const std::string& body);
+
   std::mutex mutex_;
   int socket_ = -1;
   pid_t process_ = -1;
