@@ -26,7 +26,8 @@ struct MessageRules {
 /// - Content is text, null, or a list of {"type": "text", "text"} parts, which are joined
 ///   ("input_text", "output_text" and "refusal" parts likewise).
 /// - Tool calls become {"type": "function", "id", "function": {"name", "arguments"}} with
-///   arguments as an object where they are JSON text of one (absent or empty text: no arguments).
+///   arguments as an object: parsed if they are JSON text of one, {} if they are absent or empty,
+///   else {"arguments": TEXT}, for a client may send back a call that broke off.
 /// - "reasoning_content" or "reasoning" of the assistant becomes "reasoning_content".
 /// - "name" and "tool_call_id" stay; other fields are left out.
 ///

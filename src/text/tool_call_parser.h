@@ -97,7 +97,7 @@ class ToolCallParser {
   void end_call(Events& events);
   void break_call(Events& events);
   void add_text(std::string_view text, Events& events);
-  void again(std::string_view text) { todo_.insert(0, text); }
+  void give_back(size_t bytes);
 
   ToolCallOptions options_;
   const ToolSchemas* schemas_;

@@ -25,7 +25,8 @@ class CallReader {
   const std::string& name() const { return name_; }
   /// The arguments as far as they are certain: JSON text that only grows; a whole object once done.
   std::string_view arguments() const { return named() ? arguments_ : std::string_view(); }
-  /// Bytes at the end of the input that turned out to stand behind the call.
+  /// Bytes at the end of what was taken that turned out to stand behind the call, or behind what
+  /// broke it.
   const std::string& leftover() const { return leftover_; }
 
  protected:
@@ -94,7 +95,6 @@ class JsonCallReader : public CallReader {
   std::string token_;       // a string, with its quotes, or a literal
   std::string found_name_;  // shown as name() only once the arguments begin
   bool has_arguments_ = false;
-  bool first_ = true;
   std::string nesting_;  // the brackets that are open inside the arguments
   bool in_string_ = false, escaped_ = false;
 };
