@@ -43,13 +43,13 @@ bool is_loop_in_answer(const std::string& text) {
 TEST(LoopGuard, EndsALoopInTheAnswer) {
   LoopGuard guard(tokens(), false);
   const std::string unit = "I cannot help with that. ";
-  const size_t taken = play(guard, "Once. " + repeated(unit, 1000));
-  EXPECT_EQ(taken, 6 + 3072u);
+  const size_t taken = play(guard, "Once! " + repeated(unit, 1000));
+  EXPECT_EQ(taken, 6 + 3071u);
   EXPECT_TRUE(guard.next({}).end);
   ASSERT_EQ(guard.loops().size(), 1u);
   EXPECT_FALSE(guard.loops()[0].in_thinking);
   EXPECT_EQ(guard.loops()[0].period, static_cast<int64_t>(unit.size()));
-  EXPECT_EQ(guard.loops()[0].begin, 6);
+  EXPECT_EQ(guard.loops()[0].begin, 5);  // a space stands before each sentence
   EXPECT_EQ(guard.loops()[0].repeats, 3072 / 25);
 }
 

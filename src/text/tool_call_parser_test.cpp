@@ -1,4 +1,4 @@
-// What is a call and what is text, form by form.
+// What is a call and what is text, form by form; tool_call_xml.cpp and tool_call_json.cpp with it.
 #include "text/tool_call_parser.h"
 
 #include <gtest/gtest.h>
