@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "completion/answer_reader.h"
@@ -34,6 +36,20 @@ struct AnswerOptions {
   text::ToolCallOptions tools;
 };
 
+/// Models forget at times to close their thinking before a call. In the XML form, which thinking
+/// hardly quotes, <tool_call> <function= ends it: finds that in the text of the thinking.
+class ForgottenEnd {
+ public:
+  /// Takes the next piece of thinking and appends what surely is. True once the end was found:
+  /// rest() is then where the answer begins.
+  bool push(std::string_view piece, std::string& reasoning);
+  /// What is held back; the answer's beginning once the end was found.
+  std::string rest() { return std::exchange(held_, {}); }
+
+ private:
+  std::string held_;
+};
+
 /// One answer. Each event is whole characters (valid UTF-8). Joined by kind and call, the events do
 /// not depend on when they were taken. Stop strings are looked for in the answer's text only: never
 /// in the thinking or in a call, and none can begin before a call and end behind it. Text of a call
@@ -56,11 +72,17 @@ class AnswerStream {
 
  private:
   void take_pieces(std::vector<AnswerEvent>& events);
+  void take_reasoning(std::string_view text, std::vector<AnswerEvent>& events);
+  void take_answer(std::string_view text, std::vector<AnswerEvent>& events);
+  void end_reasoning(std::vector<AnswerEvent>& events);
   void take_calls(std::vector<AnswerEvent>& events);
 
   AnswerReader reader_;
   text::ToolCallParser parser_;
   StopStrings stops_;
+  bool watches_reasoning_;  // for a call that ends it
+  bool reasoning_ended_ = false;
+  ForgottenEnd forgotten_end_;
   std::vector<Piece> pieces_;
   std::vector<text::ToolCallEvent> calls_;
 };
