@@ -134,6 +134,18 @@ std::string json_string(std::string_view text) {
 
 }  // namespace
 
+const base::Json& resolve_reference(const base::Json& schema, const base::Json& root) {
+  const base::Json* at = &schema;
+  for (int depth = 0; depth < kMaxSchemaDepth && at->is_object(); ++depth) {
+    const auto reference = at->find("$ref");
+    if (reference == at->end() || !reference->is_string()) break;
+    const base::Json* next = find_reference(reference->get_ref<const std::string&>(), root);
+    if (!next) break;
+    at = next;
+  }
+  return *at;
+}
+
 JsonTypes schema_types(const base::Json& schema, const base::Json& root) {
   JsonTypes types = TypeFinder(root).find(schema, 0);
   if (types & kJsonNumber) types |= kJsonInteger;

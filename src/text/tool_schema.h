@@ -20,6 +20,10 @@ inline constexpr JsonTypes kJsonString = 1, kJsonNumber = 2, kJsonInteger = 4, k
 /// references into `root` ("#/$defs/NAME"), a few levels deep. 0 if it says nothing.
 JsonTypes schema_types(const base::Json& schema, const base::Json& root);
 
+/// The schema itself, or what its "$ref" leads to in `root`, a few references on at most; the last
+/// that was found.
+const base::Json& resolve_reference(const base::Json& schema, const base::Json& root);
+
 /// Names of tools, and the types of their parameters.
 class ToolSchemas {
  public:
