@@ -26,8 +26,7 @@ std::unique_ptr<grammar::GrammarCompiler> make_grammars(
   for (const text::AddedToken& token : tokenizer.added_tokens()) {
     if (token.id >= 0 && token.id < size) data.tokens[static_cast<size_t>(token.id)].clear();
   }
-  return std::make_unique<grammar::GrammarCompiler>(
-      std::make_shared<const grammar::Vocabulary>(std::move(data)), helper);
+  return std::make_unique<grammar::GrammarCompiler>(data, helper);
 }
 
 }  // namespace

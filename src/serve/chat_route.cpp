@@ -10,6 +10,7 @@
 #include "serve/collected_answers.h"
 #include "serve/response_head.h"
 #include "serve/routes.h"
+#include "serve/sse.h"
 
 namespace tulou::serve {
 namespace {

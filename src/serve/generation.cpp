@@ -18,8 +18,6 @@ AnswerEnd end_of(engine::FinishReason reason, const completion::AnswerStream& re
   return AnswerEnd::kStop;
 }
 
-bool is_call(Kind kind) { return kind != Kind::kReasoning && kind != Kind::kText; }
-
 // Adds an event of the reader to one that is sent; false if it must come after it.
 bool merge(const completion::AnswerEvent& from, std::vector<std::string>& call_ids,
            AnswerEvent& to) {
@@ -188,7 +186,8 @@ void Generation::send(int64_t index, std::vector<completion::AnswerEvent>& event
   for (const completion::AnswerEvent& event : events) {
     if (!merge(event, choice.call_ids, carried)) {
       sink_->event(carried);
-      carried = AnswerEvent{.index = index};
+      carried = AnswerEvent();
+      carried.index = index;
       merge(event, choice.call_ids, carried);
     }
     empty = empty && event.text.empty();

@@ -8,6 +8,7 @@
 #include "base/json_value.h"
 #include "base/secret.h"
 #include "completion/grammar_guide.h"
+#include "completion/loop_guard.h"
 
 namespace tulou::serve {
 namespace {
