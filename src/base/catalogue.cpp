@@ -21,6 +21,8 @@ const std::vector<CatalogueEntry>& catalogue() {
       {"json.too_deep", kCorrupt, "{0}: JSON nested more than {1} levels deep", "flatten the data"},
       {"json.duplicate_key", kCorrupt, "{0}: the key \"{1}\" stands twice in one JSON object",
        "remove one of the two"},
+      {"json.too_many", kResourceExhausted, "{0}: JSON with more than {2} {1}",
+       "send less at once"},
       {"json.missing_key", kCorrupt, "{0}: the key \"{1}\" is missing",
        "check that the file is complete"},
       {"json.wrong_type", kCorrupt, "{0}: \"{1}\" is not {2}", "correct the value"},
