@@ -24,8 +24,8 @@ struct JsonLimits {
 };
 
 // Parses a whole document. `source` names it in errors (a path, "request"). Refused: invalid JSON
-// or UTF-8, nesting above kMaxJsonDepth, a key that stands twice in one object, more than the limits. Integers outside of
-// int64 and uint64 become doubles.
+// or UTF-8, nesting above kMaxJsonDepth, a key that stands twice in one object, more than the
+// limits. Integers outside of int64 and uint64 become doubles.
 Json parse_json(std::string_view text, std::string_view source, const JsonLimits& limits = {});
 
 // Reads and parses a file of at most `max_bytes`.

@@ -2,11 +2,11 @@
 #include "cli/chat_loop.h"
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "base/number.h"
 #include "base/utf8.h"
 #include "cli/answer_printer.h"
 #include "cli/interrupt.h"
-#include "cli/nearest.h"
 #include "completion/completion.h"
 
 namespace tulou::cli {
@@ -177,7 +177,7 @@ bool ChatLoop::command(const std::string& line) {
   } else {
     static const std::vector<std::string> kNames = {"/help", "/clear", "/system", "/set",
                                                     "/save", "/load",  "/quit"};
-    const std::string near = nearest(name, kNames);
+    const std::string near = base::nearest(name, kNames);
     throw base::Error(
         "cli.unknown_chat_command", base::printable(name),
         near.empty() ? "/help tells about the commands" : "did you mean " + near + "?");

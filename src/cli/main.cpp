@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "base/number.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
-#include "cli/nearest.h"
 #include "cli/output.h"
 
 namespace tulou::cli {
@@ -123,7 +123,7 @@ int dispatch(const std::vector<std::string>& arguments, Output& out) {
   }
   const bool is_option = word.starts_with('-');
   if (is_option) names = {"--help", "--version"};
-  const std::string near = nearest(word, names);
+  const std::string near = base::nearest(word, names);
   throw base::Error(is_option ? "cli.unknown_global_option" : "cli.unknown_command",
                     base::printable(word),
                     near.empty() ? "see tulou --help" : "did you mean " + near + "?");

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
+
 namespace tulou::serve {
 
 // What stands at the head of a response and of each chunk of a stream.
@@ -20,7 +22,7 @@ struct ResponseHead {
 // The prefix and 128 random bits.
 std::string response_id(std::string_view prefix);
 
-// A token with its log-probability. -inf is written as -9999, as OpenAI does.
+// A token with its log-probability.
 struct TokenLogprob {
   int32_t id = 0;
   std::string bytes;  // the token's own bytes; may be a part of a character
@@ -61,6 +63,17 @@ std::string_view answer_end_name(AnswerEnd end);
 
 // A prompt token's alternatives; the first prompt token has none.
 using PromptLogprobs = std::vector<std::optional<TokenLogprobs>>;
+
+// -inf, which JSON cannot hold, as -9999, as OpenAI has it.
+double shown_logprob(double logprob);
+// A token's text; of one that is a part of a character its bytes, "bytes:\\xe2\\x82".
+std::string token_text(std::string_view bytes);
+
+// "usage" of chat and completions.
+base::Json usage_json(const Usage& usage);
+// "prompt_logprobs": a list of null and {"ID": {logprob, rank, decoded_token}}; rank counts from 1
+// among the alternatives and is null for a token that is none of them.
+base::Json prompt_logprobs_json(const PromptLogprobs& prompt);
 
 // A whole choice.
 struct Answer {

@@ -16,9 +16,9 @@ namespace tulou::serve {
 struct ApiError {
   int status = 500;
   std::string type, message;
-  std::string param;       // the field; empty: null
-  std::string code;        // for programs; empty: null
-  int retry_after_s = 0;   // for the header Retry-After; 0: none
+  std::string param;      // the field; empty: null
+  std::string code;       // for programs; empty: null
+  int retry_after_s = 0;  // for the header Retry-After; 0: none
 
   // {"error": {"message", "type", "param", "code"}}.
   base::Json body() const;
@@ -28,12 +28,9 @@ struct ApiError {
 // its words.
 ApiError api_error(const base::Error& error);
 ApiError api_error(const std::exception& error);
-ApiError api_error(std::exception_ptr error);
+ApiError api_error(const std::exception_ptr& error);
 
 // Error serve.model_not_found with the nearest of the names that are served.
 base::Error model_not_found(std::string_view name, std::span<const std::string> served);
-
-// The statuses that api_error may give for a route's request, for /openapi.json.
-std::span<const int> error_statuses();
 
 }  // namespace tulou::serve

@@ -91,7 +91,7 @@ class ApiKeys {
   std::shared_ptr<const KeySet> keys_;
 };
 
-// The key of "Authorization: Bearer KEY" (or of X-Api-Key's value as it stands); empty if it is
+// The key in the value of the header Authorization, "Bearer KEY"; empty if it is
 // something else.
 std::string_view bearer_key(std::string_view authorization);
 

@@ -31,7 +31,7 @@ struct ChatRequest : GenerationRequest {
 
   std::optional<std::string> reasoning_effort;  // none, minimal, low, medium, high, xhigh, max
   std::optional<int64_t> thinking_budget;       // tokens
-  std::optional<bool> enable_thinking;          // from the field, chat_template_kwargs or effort none
+  std::optional<bool> enable_thinking;  // from the field, chat_template_kwargs or effort none
   bool include_reasoning = true;
 };
 
@@ -43,6 +43,10 @@ struct ChatRules {
 ChatRequest parse_chat_request(std::string_view body, const ChatRules& rules = {});
 
 const FieldTable<ChatRequest>& chat_fields();
+
+// "chat_template_kwargs": variables for the template, none of which may stand for other fields or
+// the model's own. Error request.forbidden.
+base::Json read_template_kwargs(const base::Json& value, const std::string& path);
 
 // The variables for the model's template: messages, tools, add_generation_prompt and the
 // request's own.

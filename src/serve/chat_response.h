@@ -40,23 +40,18 @@ class ChatStream {
   std::string event(const AnswerEvent& event);
   std::string finish(int64_t index, AnswerEnd end, std::string_view stop_reason = "");
   // After all choices: the usage if it is wanted, and [DONE].
-  std::string end(const Usage& usage);
+  std::string end(const Usage& usage) const;
   // In place of the rest: the error, and [DONE].
   static std::string fail(const ApiError& error);
 
  private:
   base::Json chunk() const;
-  std::string frame(int64_t index, const base::Json& delta, const base::Json& finish_reason) const;
+  std::string frame(base::Json choice) const;
   std::string role(int64_t index);
 
   ResponseHead head_;
   Options options_;
   std::set<int64_t> begun_;
 };
-
-// "usage" of chat and completions.
-base::Json usage_json(const Usage& usage);
-// "prompt_logprobs": a list of null and {"ID": {logprob, rank, decoded_token}}.
-base::Json prompt_logprobs_json(const PromptLogprobs& prompt);
 
 }  // namespace tulou::serve

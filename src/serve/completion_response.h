@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,13 +13,21 @@
 
 namespace tulou::serve {
 
-// One choice. With echo the prompt's text stands in front of the answer's, and so do its
-// log-probabilities if they are wanted.
+// A prompt that is sent back. The first token has no log-probability.
+struct EchoedToken {
+  std::string bytes;
+  std::optional<TokenLogprobs> logprobs;
+};
+struct EchoedPrompt {
+  std::string text;                                    // empty: no echo
+  const std::vector<EchoedToken>* logprobs = nullptr;  // nullptr: not wanted
+};
+
 struct CompletionChoice {
   Answer answer;
-  std::string prompt_text;                          // with echo, else empty
-  const PromptLogprobs* prompt_logprobs = nullptr;  // with echo and logprobs, else nullptr
+  EchoedPrompt echo;  // stands in front of the answer, in its text and in its log-probabilities
   std::vector<int32_t> prompt_token_ids;            // if token ids are wanted
+  const PromptLogprobs* prompt_logprobs = nullptr;  // nullptr: not wanted
 };
 
 struct CompletionResponse {
@@ -27,7 +36,6 @@ struct CompletionResponse {
   Usage usage;
   bool logprobs = false;
   bool token_ids = false;
-  const PromptLogprobs* prompt_logprobs = nullptr;  // of the first prompt; nullptr: not wanted
 };
 
 // A text_completion object.
@@ -44,13 +52,14 @@ class CompletionStream {
   CompletionStream(ResponseHead head, Options options);
 
   // The prompt itself, where echo is wanted.
-  std::string echo(int64_t index, const std::string& prompt_text, const PromptLogprobs* logprobs);
+  std::string echo(int64_t index, const EchoedPrompt& prompt);
   std::string event(const AnswerEvent& event);
-  std::string finish(int64_t index, AnswerEnd end, std::string_view stop_reason = "");
-  std::string end(const Usage& usage);
+  std::string finish(int64_t index, AnswerEnd end, std::string_view stop_reason = "") const;
+  std::string end(const Usage& usage) const;
   static std::string fail(const ApiError& error);
 
  private:
+  base::Json chunk() const;
   std::string frame(base::Json choice) const;
 
   ResponseHead head_;

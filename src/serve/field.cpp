@@ -99,8 +99,7 @@ size_t read_word(const base::Json& value, std::string_view path,
     if (text == words[i]) return i;
   }
   std::string list;
-  for (const std::string_view word : words)
-    list += (list.empty() ? "" : ", ") + std::string(word);
+  for (const std::string_view word : words) list += (list.empty() ? "" : ", ") + std::string(word);
   throw base::Error("request.bad_choice", path, list);
 }
 

@@ -19,14 +19,14 @@ enum class FieldType { kInteger, kNumber, kBoolean, kString, kOther };
 
 // What a field is, apart from where its value goes.
 struct FieldInfo {
-  std::string_view name;
+  std::string_view name = {};
   FieldType type = FieldType::kOther;
-  int64_t min = 0, max = 0;    // of integers, both allowed; of strings: length in bytes
-  double low = 0, high = 0;    // of numbers, both allowed
-  std::string_view summary;    // one line for people
-  std::string_view fallback;   // the default as JSON text; empty if there is none
-  std::string_view schema;     // of kOther: its JSON Schema as JSON text
-  std::string_view alias_of;   // another name for that field; empty if it is none
+  int64_t min = 0, max = 0;        // of integers, both allowed; of strings: length in bytes
+  double low = 0, high = 0;        // of numbers, both allowed
+  std::string_view summary = {};   // one line for people
+  std::string_view fallback = {};  // the default as JSON text; empty if there is none
+  std::string_view schema = {};    // of kOther: its JSON Schema as JSON text
+  std::string_view alias_of = {};  // another name for that field; empty if it is none
   bool required = false;
 };
 
@@ -72,27 +72,35 @@ struct Field {
 };
 
 template <typename T, typename Member>
-Field<T> integer_field(std::string_view name, Member T::*target, int64_t min, int64_t max,
+Field<T> integer_field(std::string_view name, Member T::* target, int64_t min, int64_t max,
                        std::string_view summary, std::string_view fallback = "") {
-  const FieldInfo info = {.name = name, .type = FieldType::kInteger, .min = min, .max = max,
-                          .summary = summary, .fallback = fallback};
+  const FieldInfo info = {.name = name,
+                          .type = FieldType::kInteger,
+                          .min = min,
+                          .max = max,
+                          .summary = summary,
+                          .fallback = fallback};
   return {info, [=](T& to, const base::Json& value, const std::string& path) {
             to.*target = read_integer(value, path, min, max);
           }};
 }
 
 template <typename T, typename Member>
-Field<T> number_field(std::string_view name, Member T::*target, double low, double high,
+Field<T> number_field(std::string_view name, Member T::* target, double low, double high,
                       std::string_view summary, std::string_view fallback = "") {
-  const FieldInfo info = {.name = name, .type = FieldType::kNumber, .low = low, .high = high,
-                          .summary = summary, .fallback = fallback};
+  const FieldInfo info = {.name = name,
+                          .type = FieldType::kNumber,
+                          .low = low,
+                          .high = high,
+                          .summary = summary,
+                          .fallback = fallback};
   return {info, [=](T& to, const base::Json& value, const std::string& path) {
             to.*target = read_number(value, path, low, high);
           }};
 }
 
 template <typename T, typename Member>
-Field<T> boolean_field(std::string_view name, Member T::*target, std::string_view summary,
+Field<T> boolean_field(std::string_view name, Member T::* target, std::string_view summary,
                        std::string_view fallback = "") {
   const FieldInfo info = {
       .name = name, .type = FieldType::kBoolean, .summary = summary, .fallback = fallback};
@@ -102,7 +110,7 @@ Field<T> boolean_field(std::string_view name, Member T::*target, std::string_vie
 }
 
 template <typename T, typename Member>
-Field<T> string_field(std::string_view name, Member T::*target, int64_t min, int64_t max,
+Field<T> string_field(std::string_view name, Member T::* target, int64_t min, int64_t max,
                       std::string_view summary) {
   const FieldInfo info = {
       .name = name, .type = FieldType::kString, .min = min, .max = max, .summary = summary};

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <mutex>
 #include <span>
 #include <string>
@@ -74,8 +73,10 @@ class Metrics {
   ModelMetrics& model(std::string_view name);
   static constexpr size_t kMaxModels = 64;
 
-  // HTTP answers by status class and route. `route` is one of the server's own patterns.
+  // HTTP answers by route and status. `route` is one of the server's own patterns, never a path
+  // that a client made up; beyond kMaxResponses pairs new ones are not counted.
   void count_response(std::string_view route, int status);
+  static constexpr size_t kMaxResponses = 512;
   Counter rejected_queue_full, rejected_unauthorized, disconnects;
   Gauge connections;
 
@@ -92,7 +93,8 @@ class Metrics {
     int status = 0;
     Counter count;
   };
-  mutable std::mutex mutex_;  // of the lists; what is in them has its own atomics
+  std::string server_text() const;  // with mutex_ held
+  mutable std::mutex mutex_;        // of the lists; what is in them has its own atomics
   std::deque<Named> models_;
   std::deque<Responses> responses_;
 };

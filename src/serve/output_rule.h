@@ -17,9 +17,9 @@ inline constexpr int64_t kMaxRuleChoiceBytes = 4096;
 struct OutputRule {
   enum class Kind { kNone, kJsonObject, kJsonSchema, kRegex, kChoice, kGrammar };
   Kind kind = Kind::kNone;
-  std::string text;                  // the JSON Schema (compact, keys in order), regex or EBNF
-  std::vector<std::string> choices;  // kChoice
-  std::string param;                 // the field it came from, for errors
+  std::string text = {};                  // the JSON Schema (compact, keys in order), regex or EBNF
+  std::vector<std::string> choices = {};  // kChoice
+  std::string param = {};                 // the field it came from, for errors
 
   bool operator==(const OutputRule&) const = default;
 };
