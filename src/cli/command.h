@@ -51,5 +51,6 @@ std::unique_ptr<Command> make_perplexity();
 std::unique_ptr<Command> make_bench();
 std::unique_ptr<Command> make_quantize();
 std::unique_ptr<Command> make_imatrix();
+std::unique_ptr<Command> make_keys();
 
 }  // namespace tulou::cli

@@ -23,6 +23,7 @@ const std::vector<CommandEntry>& commands() {
       {"inspect", "Tell everything about a model, or about this processor", kUsing, make_inspect},
       {"quantize", "Make a GGUF file, smaller or of another type", kUsing, make_quantize},
       {"imatrix", "Which weights matter for a text, for quantize", kUsing, make_imatrix},
+      {"keys", "Make, list and revoke API keys", kUsing, make_keys},
       {"tokenize", "Text to token ids", kScripts, make_tokenize},
       {"detokenize", "Token ids to text", kScripts, make_detokenize},
       {"render", "A conversation to the exact prompt text", kScripts, make_render},

@@ -25,7 +25,7 @@ def test_overview(p, _):
         check(word in out, f"{word} is not in --help")
     check(p.call("--version")[0].startswith(b"tulou "), "no version")
     for command in ("run", "chat", "inspect", "tokenize", "detokenize", "render", "logits",
-                    "generate", "embed", "perplexity", "bench"):
+                    "generate", "embed", "perplexity", "bench", "keys"):
         check(b"xample" in p.call(command, "--help")[0], f"no example in {command} --help")
 
 
@@ -193,6 +193,34 @@ def test_inspect(p, w):
     check(kernels["chosen"] in kernels["available"], f"{kernels}")
     forced = p.json("inspect", "--kernels", "--json", TULOU_ISA="portable")
     check(forced["chosen"] == "portable", f"{forced}")
+
+
+def test_keys(p, w):
+    path = os.path.join(w.work, "keys.json")
+    for leftover in (path, path + ".lock"):
+        if os.path.exists(leftover):
+            os.remove(leftover)
+    keys = ("--api-keys", path)
+    p.fails(2, "keys", "add", "laptop", says=["--api-keys"])
+    p.fails(2, "keys", "ad", "laptop", *keys, says=["add, list, revoke"])
+    p.fails(2, "keys", "add", *keys, says=["NAME"])
+    p.fails(1, "keys", "list", *keys, says=["no such file"])
+    secret = p.call("keys", "add", "laptop", *keys)[0].decode().strip()
+    check(re.fullmatch(r"tulou-[0-9a-f]{64}", secret), f"not a key: {secret}")
+    stored = open(path).read()
+    check(secret[6:] not in stored and secret not in stored, "the key is stored")
+    check(os.stat(path).st_mode & 0o777 == 0o600, "others may read the keys")
+    made = json.loads(p.call("keys", "add", "batch", *keys, "--admin", "--priority", "3",
+                             "--max-streams", "2", "--json")[0])
+    check(made["role"] == "admin" and made["limits"] == {"max_streams": 2}, made)
+    p.fails(1, "keys", "add", "laptop", *keys, says=["laptop"])
+    listed = json.loads(p.call("keys", "list", *keys, "--json")[0])["keys"]
+    check([key["name"] for key in listed] == ["laptop", "batch"], listed)
+    check(b"laptop" in p.call("keys", "list", *keys)[0], "laptop is not listed")
+    p.call("keys", "revoke", made["id"], *keys)
+    p.fails(1, "keys", "revoke", "batch", *keys, says=["batch"])
+    os.chmod(path, 0o644)
+    p.fails(1, "keys", "list", *keys, says=["chmod 600"])
 
 
 def test_configuration(p, w):
