@@ -61,7 +61,7 @@ class Builder {
       case od::json_type::boolean:
         return Json(check(item.get_bool()));
       case od::json_type::number:
-        return number(check(item.get_number()));
+        return number(item);
       case od::json_type::null: {
         if (check(item.is_null())) return Json(nullptr);
         break;
@@ -93,6 +93,13 @@ class Builder {
       members.push_back({std::move(key), std::move(item)});
     }
     return result;
+  }
+
+  // simdjson refuses whole numbers of more than 64 bits, which are numbers all the same.
+  Json number(od::value item) {
+    od::number n;
+    if (item.get_number().get(n) == simdjson::SUCCESS) return number(n);
+    return Json(check(item.get_double()));
   }
 
   static Json number(od::number n) {

@@ -55,6 +55,10 @@ struct AnswerEvent {
   std::vector<ToolCall> tool_calls;
   std::vector<TokenLogprobs> logprobs;
   std::vector<int32_t> token_ids;
+  std::string reasoning = {}, content = {};
+  std::vector<ToolCall> tool_calls = {};
+  std::vector<TokenLogprobs> logprobs = {};
+  std::vector<int32_t> token_ids = {};
 };
 
 enum class AnswerEnd { kStop, kLength, kToolCalls, kContentFilter };

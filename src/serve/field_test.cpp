@@ -91,6 +91,7 @@ TEST(Fields, NumbersAtOddValues) {
     }
   }
   EXPECT_GT(fields, 40);
+  EXPECT_GT(fields, 30);
 }
 
 TEST(Fields, IntegersAtTheEdgesOfTheirRange) {
@@ -106,6 +107,13 @@ TEST(Fields, IntegersAtTheEdgesOfTheirRange) {
         EXPECT_EQ(with_value(body, name, base::to_text(info.max + 1)).id, "request.out_of_range");
       if (info.min > INT64_MIN)
         EXPECT_EQ(with_value(body, name, base::to_text(info.min - 1)).id, "request.out_of_range");
+      std::vector<int64_t> outside;
+      if (info.max < INT64_MAX) outside.push_back(info.max + 1);
+      if (info.min > INT64_MIN) outside.push_back(info.min - 1);
+      for (const int64_t value : outside) {
+        EXPECT_EQ(with_value(body, name, base::to_text(value)),
+                  (Failure{"request.out_of_range", name}));
+      }
       // At the edges the field itself is right; another may object to it.
       for (const int64_t edge : {info.min, info.max}) {
         const std::string id = with_value(body, name, base::to_text(edge)).id;
@@ -113,6 +121,12 @@ TEST(Fields, IntegersAtTheEdgesOfTheirRange) {
       }
       if (info.min <= 0) EXPECT_EQ(with_value(body, name, "-0").id, "");
       if (info.min <= 1) EXPECT_NE(with_value(body, name, "1.0").id, "request.wrong_type");
+      if (info.min <= 0) {
+        EXPECT_EQ(with_value(body, name, "-0").id, "");
+      }
+      if (info.min <= 1) {
+        EXPECT_NE(with_value(body, name, "1.0").id, "request.wrong_type");
+      }
     }
   }
 }
@@ -158,6 +172,16 @@ TEST(Fields, OtherTypesAtOddValues) {
         with_value(body, name, value);
       const bool absent = with_value(body, name, "null").id.empty();
       EXPECT_NE(absent, info.required);
+      if (info.type == FieldType::kOther && name != "guided_json") {
+        EXPECT_EQ(with_value(body, name, "true").id, "request.wrong_type");
+      }
+      for (const char* value : {"[[]]", "[{}]", "{\"a\":[]}", "-1", "\"\\u0000\"", "[null]"})
+        with_value(body, name, value);
+      // The right bodies have what they need: of /tokenize that is a prompt or messages.
+      const bool needed = body.right.find("\"" + name + "\"") != std::string::npos;
+      EXPECT_EQ(with_value(body, name, "null").id,
+                needed && name != "echo" ? "request.missing" : "");
+      EXPECT_TRUE(needed || !info.required);
     }
   }
 }

@@ -55,6 +55,9 @@ Scrape parse(const std::string& text) {
                                       name == family + "_count")))
           << line;
       if (scrape.types[family] == "counter") EXPECT_TRUE(name.ends_with("_total")) << line;
+      if (scrape.types[family] == "counter") {
+        EXPECT_TRUE(name.ends_with("_total")) << line;
+      }
       const size_t space = line.rfind(' ');
       const std::string number = line.substr(space + 1);
       const auto value = base::parse_double(number);
