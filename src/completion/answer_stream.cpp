@@ -63,12 +63,14 @@ bool ForgottenEnd::push(std::string_view piece, std::string& reasoning) {
 AnswerStream::AnswerStream(const TextModel& model, const text::ToolSchemas& schemas,
                            AnswerOptions options)
     : reader_(model, {}, options.in_reasoning),
+      part_(model.think_begin().value_or(-1), model.think_end().value_or(-1), options.in_reasoning),
       parser_(options.tools, schemas),
       stops_(std::move(options.stops)),
       watches_reasoning_(options.tools.format == text::ToolCallFormat::kXml) {}
 
 void AnswerStream::push(int32_t token, std::vector<AnswerEvent>& events) {
   if (stopped()) return;
+  part_.accept(token);
   reader_.push(token, pieces_);
   take_pieces(events);
 }

@@ -10,6 +10,7 @@
 #include "completion/answer_reader.h"
 #include "completion/stop_strings.h"
 #include "completion/text_model.h"
+#include "completion/thinking_budget.h"
 #include "text/tool_call_parser.h"
 
 namespace tulou::completion {
@@ -69,6 +70,8 @@ class AnswerStream {
   bool stopped() const { return stops_.stopped(); }
   /// Calls that were completed: an answer with any has finish reason "tool_calls".
   int num_calls() const { return parser_.num_calls(); }
+  /// Tokens of the thinking part, without <think> and </think>: usage's reasoning_tokens.
+  int64_t num_reasoning_tokens() const { return part_.num_tokens(); }
 
  private:
   void take_pieces(std::vector<AnswerEvent>& events);
@@ -78,6 +81,7 @@ class AnswerStream {
   void take_calls(std::vector<AnswerEvent>& events);
 
   AnswerReader reader_;
+  ThinkingPart part_;
   text::ToolCallParser parser_;
   StopStrings stops_;
   bool watches_reasoning_;  // for a call that ends it

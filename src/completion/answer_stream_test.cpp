@@ -89,6 +89,13 @@ TEST_F(AnswerStreamTest, StoppedAndCounted) {
   EXPECT_EQ(stream.num_calls(), 1);
 }
 
+TEST_F(AnswerStreamTest, ReasoningTokensAreCounted) {
+  AnswerStream stream(model_, schemas_, {});
+  Events events;
+  for (const int32_t id : ids("<think>why</think>so")) stream.push(id, events);
+  EXPECT_EQ(stream.num_reasoning_tokens(), 3);
+}
+
 TEST_F(AnswerStreamTest, CallThatEndsTheThinking) {
   const std::string call = "<tool_call>\n<function=f>\n</function>\n</tool_call>";
   AnswerOptions xml;

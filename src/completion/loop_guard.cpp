@@ -67,11 +67,12 @@ void LoopFinder::reset() {
 }
 
 LoopGuard::LoopGuard(std::optional<ThinkingTokens> tokens, bool in_reasoning,
-                     LoopGuardOptions options)
+                     LoopGuardOptions options, std::shared_ptr<LoopReport> report)
     : tokens_(tokens ? std::move(*tokens) : no_thinking()),
       options_(options),
       part_(tokens_.begin, tokens_.end, in_reasoning),
-      finder_(options.max_period, in_reasoning ? options.thinking : options.answer) {}
+      finder_(options.max_period, in_reasoning ? options.thinking : options.answer),
+      report_(std::move(report)) {}
 
 engine::TokenGuide::Next LoopGuard::next(std::span<uint32_t> /*mask*/) {
   return {.forced = forced_.due(), .end = ended_};
@@ -96,6 +97,7 @@ void LoopGuard::accept(int32_t token) {
                     .begin = position_ - length,
                     .period = period,
                     .repeats = length / period});
+  if (report_) report_->add(loops_.back());
   if (was_thinking) {
     forced_.begin(tokens_.closing);
   } else {

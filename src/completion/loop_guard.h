@@ -8,6 +8,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
@@ -41,6 +43,23 @@ struct Loop {
   int64_t repeats = 0;  // whole periods when it was found
 };
 
+/// The loops that a guard found, for whoever asked for the answer. Thread-safe.
+class LoopReport {
+ public:
+  void add(const Loop& loop) {
+    const std::lock_guard lock(mutex_);
+    loops_.push_back(loop);
+  }
+  std::vector<Loop> loops() const {
+    const std::lock_guard lock(mutex_);
+    return loops_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Loop> loops_;
+};
+
 /// Finds the repetition in a stream of tokens. Memory: three words for each possible period.
 class LoopFinder {
  public:
@@ -65,8 +84,9 @@ class LoopFinder {
 class LoopGuard : public engine::TokenGuide {
  public:
   /// `tokens`: absent if the model does not think. `in_reasoning`: the prompt ends within the
-  /// thinking part.
-  LoopGuard(std::optional<ThinkingTokens> tokens, bool in_reasoning, LoopGuardOptions options = {});
+  /// thinking part. `report` may be null.
+  LoopGuard(std::optional<ThinkingTokens> tokens, bool in_reasoning, LoopGuardOptions options = {},
+            std::shared_ptr<LoopReport> report = nullptr);
 
   Next next(std::span<uint32_t> mask) override;
   void accept(int32_t token) override;
@@ -83,6 +103,7 @@ class LoopGuard : public engine::TokenGuide {
   std::vector<Loop> loops_;
   int64_t position_ = 0;  // tokens of the answer
   bool ended_ = false;
+  std::shared_ptr<LoopReport> report_;
 };
 
 }  // namespace tulou::completion

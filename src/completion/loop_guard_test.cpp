@@ -41,7 +41,8 @@ bool is_loop_in_answer(const std::string& text) {
 }
 
 TEST(LoopGuard, EndsALoopInTheAnswer) {
-  LoopGuard guard(tokens(), false);
+  const auto report = std::make_shared<LoopReport>();
+  LoopGuard guard(tokens(), false, {}, report);
   const std::string unit = "I cannot help with that. ";
   const size_t taken = play(guard, "Once! " + repeated(unit, 1000));
   EXPECT_EQ(taken, 6 + 3071u);
@@ -51,6 +52,8 @@ TEST(LoopGuard, EndsALoopInTheAnswer) {
   EXPECT_EQ(guard.loops()[0].period, static_cast<int64_t>(unit.size()));
   EXPECT_EQ(guard.loops()[0].begin, 5);  // a space stands before each sentence
   EXPECT_EQ(guard.loops()[0].repeats, 3072 / 25);
+  ASSERT_EQ(report->loops().size(), 1u);
+  EXPECT_EQ(report->loops()[0].begin, 5);
 }
 
 TEST(LoopGuard, LongPeriodsNeedSixRounds) {

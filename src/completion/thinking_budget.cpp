@@ -53,14 +53,19 @@ void ForcedTokens::accept(int32_t token, int32_t end) {
   }
 }
 
-ThinkingBudget::ThinkingBudget(ThinkingTokens tokens, int64_t budget, bool in_reasoning)
-    : tokens_(std::move(tokens)), budget_(budget), part_(tokens_.begin, tokens_.end, in_reasoning) {
+ThinkingBudget::ThinkingBudget(ThinkingTokens tokens, int64_t budget, bool in_reasoning,
+                               std::shared_ptr<ThinkingReport> report)
+    : tokens_(std::move(tokens)),
+      budget_(budget),
+      part_(tokens_.begin, tokens_.end, in_reasoning),
+      report_(std::move(report)) {
   ASSERT(budget >= 0);
 }
 
 engine::TokenGuide::Next ThinkingBudget::next(std::span<uint32_t> /*mask*/) {
   if (!closed_ && part_.thinking() && part_.num_tokens() >= budget_) {
     closed_ = true;
+    if (report_) report_->closed = true;
     forced_.begin(part_.num_tokens() == 0 ? tokens_.empty_closing : tokens_.closing);
   }
   return {.forced = forced_.due()};
@@ -69,6 +74,7 @@ engine::TokenGuide::Next ThinkingBudget::next(std::span<uint32_t> /*mask*/) {
 void ThinkingBudget::accept(int32_t token) {
   part_.accept(token);
   forced_.accept(token, tokens_.end);
+  if (report_) report_->num_thinking_tokens = part_.num_tokens();
 }
 
 }  // namespace tulou::completion

@@ -2,7 +2,9 @@
 // answer.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -69,12 +71,20 @@ class ForcedTokens {
   size_t at_ = 0;
 };
 
+/// What the guides of one answer have done, for whoever asked for the answer: the guides themselves
+/// belong to the engine. Written by the engine's thread, may be read by others at any time.
+struct ThinkingReport {
+  std::atomic<int64_t> num_thinking_tokens = 0;  // as ThinkingBudget::num_thinking_tokens
+  std::atomic<bool> closed = false;              // the budget was used up
+};
+
 /// Counts the tokens of the thinking part and closes it when `budget` of them have come: the tokens
 /// of `closing` are forced. With a budget of 0 a thinking part is closed as soon as it begins.
 class ThinkingBudget : public engine::TokenGuide {
  public:
-  /// `in_reasoning`: the prompt ends within the thinking part. `budget` >= 0.
-  ThinkingBudget(ThinkingTokens tokens, int64_t budget, bool in_reasoning);
+  /// `in_reasoning`: the prompt ends within the thinking part. `budget` >= 0. `report` may be null.
+  ThinkingBudget(ThinkingTokens tokens, int64_t budget, bool in_reasoning,
+                 std::shared_ptr<ThinkingReport> report = nullptr);
 
   Next next(std::span<uint32_t> mask) override;
   void accept(int32_t token) override;
@@ -90,6 +100,7 @@ class ThinkingBudget : public engine::TokenGuide {
   ThinkingPart part_;
   ForcedTokens forced_;
   bool closed_ = false;
+  std::shared_ptr<ThinkingReport> report_;
 };
 
 }  // namespace tulou::completion

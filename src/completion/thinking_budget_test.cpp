@@ -28,11 +28,14 @@ std::vector<int32_t> play(engine::TokenGuide& guide, const std::vector<int32_t>&
 }
 
 TEST(ThinkingBudget, ClosesAfterItsTokens) {
-  ThinkingBudget guide(tokens(), 3, true);
+  const auto report = std::make_shared<ThinkingReport>();
+  ThinkingBudget guide(tokens(), 3, true, report);
   EXPECT_EQ(play(guide, {50, 51, 52, 60, 61}),
             (std::vector<int32_t>{50, 51, 52, 1, 2, kEnd, kSeam, 60, 61}));
   EXPECT_TRUE(guide.closed());
   EXPECT_EQ(guide.num_thinking_tokens(), 5);
+  EXPECT_TRUE(report->closed);
+  EXPECT_EQ(report->num_thinking_tokens, 5);
 }
 
 TEST(ThinkingBudget, LeavesShorterThinkingAlone) {
