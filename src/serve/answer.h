@@ -51,10 +51,6 @@ struct Usage {
 // What came since the last event of one choice.
 struct AnswerEvent {
   int64_t index = 0;
-  std::string reasoning, content;
-  std::vector<ToolCall> tool_calls;
-  std::vector<TokenLogprobs> logprobs;
-  std::vector<int32_t> token_ids;
   std::string reasoning = {}, content = {};
   std::vector<ToolCall> tool_calls = {};
   std::vector<TokenLogprobs> logprobs = {};

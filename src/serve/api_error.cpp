@@ -109,6 +109,11 @@ ApiError about_template(const base::Error& error) {
   return about_field(base::Error("request.conflict", "messages", "the chat template: " + words));
 }
 
+// What is wrong with a schema, a pattern or a grammar speaks of the request alone.
+ApiError about_grammar(const base::Error& error) {
+  return known({error.id(), 400, "invalid_grammar", "response_format"}, error);
+}
+
 // Words that may tell of the server's insides are replaced.
 ApiError unknown(base::ErrorKind kind) {
   using enum base::ErrorKind;
@@ -132,6 +137,7 @@ ApiError api_error(const base::Error& error) {
   const std::string& id = error.id();
   if (id.starts_with("request.")) return about_field(error);
   if (id.starts_with("template.")) return about_template(error);
+  if (id.starts_with("grammar.") && id != "grammar.helper_lost") return about_grammar(error);
   if (id == "engine.prompt_too_long")
     return known(base::Error("serve.context_length", error.arguments()[0], error.arguments()[1]));
   const bool listed = std::any_of(std::begin(kRules), std::end(kRules),
