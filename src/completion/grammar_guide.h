@@ -15,7 +15,7 @@ namespace tulou::completion {
 class GrammarGuide final : public engine::TokenGuide {
  public:
   // `thinking`: absent if the model does not think, or is not to. `in_reasoning`: the prompt ends
-  // within the thinking part. Blank tokens right after </think> are free, as templates put them.
+  // within the thinking part.
   GrammarGuide(std::shared_ptr<const grammar::CompiledGrammar> grammar,
                std::optional<ThinkingTokens> thinking, bool in_reasoning);
 
