@@ -2,13 +2,14 @@
 // request a connection, everything bounded.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "net/http_message.h"
 
@@ -28,9 +29,13 @@ struct ClientResponse {
   int status = 0;
   Headers headers;
   std::string body;  // empty if on_data has taken it
+
+  std::string_view header(std::string_view lower_case_name) const {
+    return find_header(headers, lower_case_name);
+  }
 };
 
-// "http://host[:port]" (a path after it is dropped if it is "/" or "/v1") or "unix:/path".
+// "http://host[:port]" (of a path behind it, "/" and "/v1" are dropped) or "unix:/path".
 // Error net.bad_url, net.url_scheme.
 ClientOptions parse_server_url(std::string_view url);
 
@@ -46,13 +51,11 @@ class HttpClient {
                       std::string_view body,
                       const std::function<bool(std::string_view)>& on_data = {});
   // Ends a running send() with Error run.cancelled, from another thread; a later one too.
-  void cancel();
+  void cancel() { cancelled_ = true; }
 
  private:
   ClientOptions options_;
-  std::mutex mutex_;
-  int descriptor_ = -1;
-  bool cancelled_ = false;
+  std::atomic<bool> cancelled_ = false;
 };
 
 }  // namespace tulou::net

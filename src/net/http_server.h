@@ -66,7 +66,7 @@ struct ServerOptions {
   // thread: must be quick. 0 = go on, else 401 or 403. May set request.identity. Null: no keys.
   std::function<int(HttpRequest& request)> authorize;
   // The body of the server's own errors (ids and messages: refusal.h) and its Content-Type; null:
-  // the message as plain text. Called on the server's thread.
+  // the message as plain text. Called from any thread.
   std::function<std::string(int status, std::string_view id, std::string_view message)> error_body;
   std::string error_content_type = "application/json";
 };

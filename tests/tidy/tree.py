@@ -30,6 +30,8 @@ MAY_INCLUDE["cli"] = set(MAY_INCLUDE)
 OUTSIDE = {
     "simdjson": {"base", "checkpoint", "text"},
     "nlohmann/": {"base"},
+    "boost/": {"net"},
+    "openssl/": {"net"},
     "CLI/": {"cli"},
     "histedit.h": {"cli"},
     "editline/": {"cli"},
