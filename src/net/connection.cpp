@@ -111,7 +111,7 @@ void Connection::check_deadline(Clock::time_point now) {
   if (now < deadline_) return;
   deadline_ = Clock::time_point::max();
   timed_out_ = true;
-  ++core_->deadlines;
+  if (!finishing_) ++core_->deadlines;
   if (writing_) stream_->cut();
   notify();
 }
@@ -199,10 +199,14 @@ Connection::Task<bool> Connection::one_request() {
   } catch (const std::exception&) {
     failed = true;  // authorize() has; nothing can be awaited here
   }
-  const bool keep = head.keep_alive && !head.has_body();
   if (failed) admission.refusal = &refusal::kInternal;
-  if (admission.refusal != nullptr)
-    co_return co_await refuse(*admission.refusal, head, admission.headers, keep);
+  const bool keep = head.keep_alive && !head.has_body();
+  if (admission.refusal != nullptr) {
+    // Whoever sends what is malformed, or leaves out the length, may mean another end of it.
+    const int status = admission.refusal->status;
+    const bool clear = status != 400 && status != 411 && status < 500;
+    co_return co_await refuse(*admission.refusal, head, admission.headers, keep && clear);
+  }
   if (admission.answered) {
     const bool close = !keep || core_->draining;
     const bool sent = co_await write(response_head(204, admission.headers, {.close = close}));
@@ -385,6 +389,7 @@ Connection::Task<bool> Connection::write(std::string bytes) {
 // the answer back (RFC 9112 section 9.6).
 Connection::Task<void> Connection::finish() {
   if (ended_) co_return;
+  finishing_ = true;
   timed_out_ = false;
   set_deadline(kFinishDeadline);
   stream_->finish(when_written());

@@ -115,6 +115,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool write_ok_ = false;                    // how the last one ended
   bool ended_ = false;                       // the client has closed, or the connection is broken
   bool timed_out_ = false;
+  bool finishing_ = false;
   bool linger_ = false;  // bytes of the client may be on their way when the last answer is sent
 };
 

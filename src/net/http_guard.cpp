@@ -247,7 +247,7 @@ const Refusal* HeadScanner::look_at(std::string_view bytes) {
 
 HeadScanner::Result HeadScanner::scan(std::string_view bytes) {
   for (; at_ < bytes.size(); ++at_) {
-    if (at_ >= limits_.max_header_bytes) return {&refusal::kHeaderTooLarge, 0};
+    if (at_ >= limits_.max_header_bytes) break;
     if (const Refusal* bad = look_at(bytes)) return {bad, 0};
     if (bytes[at_] == '\n') {
       const bool empty = at_ - line_start_ == 1;
@@ -259,6 +259,7 @@ HeadScanner::Result HeadScanner::scan(std::string_view bytes) {
       return {&refusal::kTargetTooLong, 0};
     }
   }
+  if (at_ >= limits_.max_header_bytes) return {&refusal::kHeaderTooLarge, 0};
   return {};
 }
 
