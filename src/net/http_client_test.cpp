@@ -72,7 +72,7 @@ TEST(HttpClient, RequestsAndAnswers) {
 TEST(HttpClient, PiecesAreGivenAsTheyCome) {
   TestServer test;
   std::string all;
-  size_t pieces = 0;
+  std::atomic<size_t> pieces = 0;
   std::thread server([&] {
     EXPECT_TRUE(eventually([&] { return test.last_held() != nullptr; }));
     const auto exchange = test.last_held();

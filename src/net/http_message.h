@@ -63,8 +63,8 @@ class HttpExchange {
   // True when the client went away before the answer was complete.
   bool gone() const;
   // `callback` is called once when that happens, from the server's thread; at once if it already
-  // has happened (after the server has stopped, from the caller's thread). It must be quick. A
-  // later call replaces the callback; when the answer is complete it is dropped uncalled.
+  // has happened (after the server has stopped, from the caller's thread). It must be quick and not
+  // throw. A later call replaces the callback; when the answer is complete it is dropped uncalled.
   void on_gone(std::function<void()> callback);
 
  private:

@@ -10,6 +10,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <exception>
 #include <future>
 #include <string>
 #include <thread>
@@ -73,6 +74,7 @@ class HttpServer::Impl {
 
   void check_exposure() const;
   void run_thread();
+  void try_accept(Socket socket);
   void accept(Socket socket);
   asio::awaitable<void> accept_loop();
   asio::awaitable<void> watch_deadlines();
@@ -123,8 +125,24 @@ void HttpServer::Impl::start() {
 void HttpServer::Impl::run_thread() {
   asio::co_spawn(core_->context, accept_loop(), asio::detached);
   asio::co_spawn(core_->context, watch_deadlines(), asio::detached);
-  core_->context.run();
+  while (true) {
+    try {
+      core_->context.run();
+      break;
+    } catch (const std::exception&) {
+      // No memory for one connection; the others go on.
+    }
+  }
   core_->end_thread();
+}
+
+// Without memory for the connection, it is closed.
+void HttpServer::Impl::try_accept(Socket socket) {
+  try {
+    accept(std::move(socket));
+  } catch (const std::exception&) {
+    return;
+  }
 }
 
 void HttpServer::Impl::accept(Socket socket) {
@@ -151,7 +169,7 @@ asio::awaitable<void> HttpServer::Impl::accept_loop() {
       Socket socket =
           co_await acceptor_->async_accept(asio::redirect_error(asio::use_awaitable, error));
       if (!error) {
-        accept(std::move(socket));
+        try_accept(std::move(socket));
         continue;
       }
       if (error == asio::error::operation_aborted || !acceptor_->is_open()) break;

@@ -2,7 +2,10 @@
 // draining, many connections.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "base/file.h"
 #include "base/number.h"
@@ -177,18 +180,49 @@ TEST(HttpStream, SlowHeadersAndBodiesEndAtTheDeadline) {
   EXPECT_EQ(test.server->counters().deadlines, 4u);
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool kSanitized = false;
+#endif
+
+uint64_t resident_bytes() {
+  const std::string text = base::read_file("/proc/self/statm", 1000);
+  const size_t first = text.find(' '), second = text.find(' ', first + 1);
+  return base::parse_uint(text.substr(first + 1, second - first - 1)).value() * 4096;
+}
+
+// TULOU_TEST_CONNECTIONS: how many; a campaign takes 10,000.
 TEST(HttpStream, HalfOpenConnectionsAreCheapAndDisturbNobody) {
+  const char* wanted = getenv("TULOU_TEST_CONNECTIONS");
+  const size_t count = wanted == nullptr ? 500 : base::parse_uint(wanted).value();
   ServerOptions options;
-  options.header_deadline = milliseconds(3000);
+  options.header_deadline = milliseconds(count > 500 ? 10'000 : 2000);
   const TestServer test(std::move(options));
+  EXPECT_EQ(body_of(test.get("/hello")), "hello");
   std::vector<RawClient> half;
-  for (int i = 0; i < 500; ++i) {
+  half.reserve(count);
+  const uint64_t before = resident_bytes();
+  for (size_t i = 0; i < count; ++i) {
     half.emplace_back(test.server->port());
-    ASSERT_TRUE(half.back().connected());
+    ASSERT_TRUE(half.back().connected()) << i;
     ASSERT_TRUE(half.back().send("GET /hello HTTP/1.1\r\nHost: loc"));
   }
-  ASSERT_TRUE(eventually([&] { return test.server->counters().connections_now == 500; }));
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(body_of(test.get("/hello")), "hello");
+  ASSERT_TRUE(eventually([&] { return test.server->counters().connections_now == count; }));
+  const uint64_t each = (resident_bytes() - before) / count;
+  EXPECT_LE(each, kSanitized ? 64u * 1024 : 8u * 1024);
+  std::vector<double> times;
+  for (int i = 0; i < 200; ++i) {
+    const auto start = Clock::now();
+    EXPECT_EQ(body_of(test.get("/hello")), "hello");
+    times.push_back(seconds_since(start) * 1000);
+  }
+  std::sort(times.begin(), times.end());
+  RecordProperty("bytes_each", base::to_text(each));
+  RecordProperty("median_ms", base::fixed(times[100], 3));
+  RecordProperty("p99_ms", base::fixed(times[198], 3));
   for (RawClient& client : half) EXPECT_EQ(status_of(client.receive()), 408);
   EXPECT_TRUE(eventually([&] { return test.server->counters().connections_now == 0; }));
 }
