@@ -30,6 +30,7 @@ constexpr Rule kRules[] = {
     {"text.too_long", 413, "request_too_large", ""},
     {"engine.empty_prompt", 400, "empty_prompt", "prompt"},
     {"engine.bad_token", 400, "bad_token", "prompt"},
+    {"engine.out_of_range", 400, "out_of_range", ""},
     {"engine.queue_full", 429, "queue_full", "", 1},
     {"engine.context_does_not_fit", 503, "no_memory", "", 5},
     {"cache.full", 503, "no_memory", "", 5},
@@ -144,7 +145,8 @@ ApiError api_error(const base::Error& error) {
                                   [&](const Rule& rule) { return rule.id == id; });
   if (!listed) return unknown(error.kind());
   ApiError result = known(error);
-  if (id == "sampling.out_of_range") result.param = error.arguments()[0];
+  if (id == "sampling.out_of_range" || id == "engine.out_of_range")
+    result.param = error.arguments()[0];
   if (id == "memory.exhausted" || id == "engine.context_does_not_fit" || id == "cache.full")
     return known(base::Error("serve.no_memory"));  // sizes of the machine are nobody's business
   return result;

@@ -39,6 +39,7 @@ TEST(ApiError, StatusesAndCodes) {
       {base::Error("serve.loading"), 503, "model_loading"},
       {base::Error("json.too_deep", "request", 64), 400, "invalid_json"},
       {base::Error("sampling.out_of_range", "top_p", 2, "0 to 1"), 400, "out_of_range"},
+      {base::Error("engine.out_of_range", "top_logprobs", 99, 0, 20), 400, "out_of_range"},
       {base::Error("memory.exhausted", "cache", 123456), 503, "no_memory"},
   };
   for (const auto& [error, status, code] : table) {

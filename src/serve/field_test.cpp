@@ -165,7 +165,7 @@ TEST(Fields, OtherTypesAtOddValues) {
       for (const char* value : {"[[]]", "[{}]", "{\"a\":[]}", "-1", "\"\\u0000\"", "[null]"})
         with_value(body, name, value);
       // The right bodies have what they need: of /tokenize that is a prompt or messages.
-      const bool needed = body.right.find("\"" + name + "\"") != std::string::npos;
+      const bool needed = body.right.find("\"" + name + "\":") != std::string::npos;
       EXPECT_EQ(with_value(body, name, "null").id,
                 needed && name != "echo" ? "request.missing" : "");
       EXPECT_TRUE(needed || !info.required);
