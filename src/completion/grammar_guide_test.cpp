@@ -20,6 +20,7 @@ class GrammarGuideTest : public testing::Test {
     data.vocab_size = 288;
     data.stop_tokens = {kEnd};
     for (int byte = 0; byte < 256; ++byte) data.tokens.emplace_back(1, static_cast<char>(byte));
+    data.tokens.resize(259);  // special ones have no text
     compiler_ = std::make_unique<grammar::GrammarCompiler>(data, helper_);
     thinking_.begin = kThink;
     thinking_.end = kEndThink;

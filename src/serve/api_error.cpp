@@ -37,6 +37,11 @@ constexpr Rule kRules[] = {
     {"memory.exhausted", 503, "no_memory", "", 5},
     {"completion.stop_string", 400, "bad_stop", "stop"},
     {"completion.too_many_stops", 400, "bad_stop", "stop"},
+    {"completion.no_messages", 400, "bad_messages", "messages"},
+    {"completion.too_many_messages", 413, "request_too_large", "messages"},
+    {"completion.messages_too_large", 413, "request_too_large", "messages"},
+    {"completion.no_such_tool", 400, "bad_tool_choice", "tool_choice"},
+    {"completion.tool_parameter", 400, "unsupported_schema", "tools"},
     {"completion.bad_conversation", 400, "bad_conversation", "messages"},
     {"sampling.out_of_range", 400, "out_of_range", ""},
     {"serve.model_not_found", 404, "model_not_found", "model"},
@@ -136,7 +141,8 @@ base::Json ApiError::body() const {
 
 ApiError api_error(const base::Error& error) {
   const std::string& id = error.id();
-  if (id.starts_with("request.")) return about_field(error);
+  if (id.starts_with("request.") || id.starts_with("completion.message_"))
+    return about_field(error);
   if (id.starts_with("template.")) return about_template(error);
   if (id.starts_with("grammar.") && id != "grammar.helper_lost") return about_grammar(error);
   if (id == "engine.prompt_too_long")

@@ -69,7 +69,7 @@ TEST(ApiError, NothingOfTheServersInsideComesOut) {
     const bool about_request = id.starts_with("request.") || id.starts_with("serve.") ||
                                id.starts_with("json.") || id.starts_with("engine.") ||
                                id.starts_with("completion.") || id.starts_with("template.") ||
-                               id.starts_with("sampling.") || id.starts_with("text.");
+                               id.starts_with("sampling.") || id.starts_with("grammar.") || id.starts_with("text.");
     if (!about_request) {
       EXPECT_EQ(result.body().dump().find("secret"), std::string::npos) << id;
       EXPECT_GE(result.status, 500) << id;

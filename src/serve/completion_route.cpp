@@ -137,6 +137,8 @@ completion::Prompt make_prompt(const LoadedModel& model, const CompletionRequest
                                const TextOrIds& input) {
   completion::Prompt prompt;
   if (!request.suffix.empty()) {
+    if (!model.text.tokenizer().find("<|fim_middle|>"))
+      throw base::Error("serve.model_lacks", model.names.front(), "tokens to fill in a suffix");
     const std::string prefix =
         input.is_ids ? model.text.tokenizer().decode(input.ids, text::ShowSpecial::kShow)
                      : input.text;

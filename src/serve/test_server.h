@@ -117,6 +117,7 @@ class TestServer {
       data.vocab_size = static_cast<int32_t>(weights->config().vocab_size);
       data.stop_tokens = {completion::kTinyEnd};
       for (int byte = 0; byte < 256; ++byte) data.tokens.emplace_back(1, static_cast<char>(byte));
+      data.tokens.resize(261);  // special ones have no text
       grammars = std::make_unique<grammar::GrammarCompiler>(data, options.helper);
     }
     ServedModel info;
