@@ -26,8 +26,8 @@ class GrammarGuideTest : public testing::Test {
     thinking_.end = kEndThink;
   }
   std::unique_ptr<GrammarGuide> guide(std::optional<ThinkingTokens> thinking, bool in_reasoning) {
-    return std::make_unique<GrammarGuide>(
-        compiler_->compile({grammar::GrammarKind::kRegex, "ab"}), thinking, in_reasoning);
+    return std::make_unique<GrammarGuide>(compiler_->compile({grammar::GrammarKind::kRegex, "ab"}),
+                                          thinking, in_reasoning);
   }
   // The tokens that may come next; empty if all may.
   static std::vector<int32_t> allowed(GrammarGuide& guide) {

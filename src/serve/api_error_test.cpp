@@ -66,10 +66,10 @@ TEST(ApiError, NothingOfTheServersInsideComesOut) {
     EXPECT_GE(result.status, 400) << id;
     EXPECT_LT(result.status, 600) << id;
     EXPECT_FALSE(result.message.empty() || result.code.empty() || result.type.empty()) << id;
-    const bool about_request = id.starts_with("request.") || id.starts_with("serve.") ||
-                               id.starts_with("json.") || id.starts_with("engine.") ||
-                               id.starts_with("completion.") || id.starts_with("template.") ||
-                               id.starts_with("sampling.") || id.starts_with("grammar.") || id.starts_with("text.");
+    const bool about_request =
+        id.starts_with("request.") || id.starts_with("serve.") || id.starts_with("json.") ||
+        id.starts_with("engine.") || id.starts_with("completion.") || id.starts_with("template.") ||
+        id.starts_with("sampling.") || id.starts_with("grammar.") || id.starts_with("text.");
     if (!about_request) {
       EXPECT_EQ(result.body().dump().find("secret"), std::string::npos) << id;
       EXPECT_GE(result.status, 500) << id;

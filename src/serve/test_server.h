@@ -13,7 +13,6 @@
 #include "base/thread_pool.h"
 #include "completion/tiny_text_model.h"
 #include "engine/engine_thread.h"
-#include "kernels/kernels.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "serve/service.h"

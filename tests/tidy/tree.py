@@ -67,7 +67,8 @@ TESTED_ELSEWHERE = {
     "src/nn/gated_delta_net.cpp": "tests/golden: the output of each part, recurrent states",
     "src/nn/mlp.cpp": "tests/golden: the output of each part of each layer",
     "src/nn/norm.cpp": "tests/golden: the output of each part of each layer",
-    "src/engine/scheduler.cpp": "engine_test: batches, the bound of the queue, cancelled streams",
+    "src/cli/serve.cpp": "tests/server: everything that the program does when it serves",
+    "src/cli/served_models.cpp": "tests/server: names, budgets, structured output",
 }
 
 SCRIPTS = (".py", ".sh")
