@@ -44,6 +44,7 @@ class ServeCommand final : public Command {
                     "For weights and caches together (8GiB; half of what is free)",
                     [this](const std::string& text) { memory_ = bytes_value("--memory", text); });
     arguments.integer("--parallel", parallel_, 1, 1024, "Answers at once; more wait (16)");
+    arguments.integer("--queue", queue_, 1, 1 << 20, "How many may wait; more are refused (1024)");
     arguments.text("--api-keys", "FILE", keys_, "Only who has a key of this file (tulou keys)");
     arguments.text("--tls-cert", "FILE", http_.tls_cert, "Certificate chain, PEM");
     arguments.text("--tls-key", "FILE", http_.tls_key,
@@ -117,6 +118,7 @@ class ServeCommand final : public Command {
       served.names = {suggested_name(path)};
       if (loaded.empty()) served.names.insert(served.names.begin(), names_.begin(), names_.end());
       served.parallel = parallel_.value_or(16);
+      served.max_waiting = static_cast<size_t>(queue_.value_or(1024));
       served.cache_bytes = (budget - weights) / models_.size();
       loaded.push_back(load_served_model(served, settings, helper, progress));
     }
@@ -178,7 +180,7 @@ class ServeCommand final : public Command {
 
   std::vector<std::string> models_, names_;
   std::string keys_;
-  std::optional<int64_t> port_, parallel_;
+  std::optional<int64_t> port_, parallel_, queue_;
   std::optional<uint64_t> memory_;
   net::ServerOptions http_;
   ModelOptions options_;

@@ -50,7 +50,8 @@ std::shared_ptr<serve::LoadedModel> load_served_model(
   text.tokenizer();  // Error completion.no_tokenizer before the weights are read
   const auto session =
       std::make_shared<Session>(settings.path, model_settings, Precision::kDefault, progress);
-  auto engine = session->make_shared_engine(settings.parallel, settings.cache_bytes);
+  auto engine =
+      session->make_shared_engine(settings.parallel, settings.max_waiting, settings.cache_bytes);
   auto thinking = completion::thinking_tokens(text);
   std::optional<text::ChatTemplate> chat_template;
   if (text.has_chat_template()) chat_template = text.chat_template();

@@ -17,6 +17,7 @@ struct ServedModelSettings {
   std::string path;
   std::vector<std::string> names;  // the first one is shown
   int64_t parallel = 16;           // answers at once
+  size_t max_waiting = 1024;       // requests besides
   uint64_t cache_bytes = 0;
 };
 

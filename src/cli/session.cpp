@@ -126,7 +126,8 @@ std::unique_ptr<engine::Engine> Session::make_engine(int64_t num_sequences, int6
   return std::make_unique<engine::Engine>(*model_, kernels_, threads_, options);
 }
 
-std::unique_ptr<engine::Engine> Session::make_shared_engine(int64_t num_sequences, uint64_t bytes) {
+std::unique_ptr<engine::Engine> Session::make_shared_engine(int64_t num_sequences,
+                                                            size_t max_waiting, uint64_t bytes) {
   const model::CachePlan one = model::plan_cache(config(), cache_type_, 1, model::kKvBlockTokens);
   // A quarter of the room for states of earlier prompts; without recurrent states they only share
   // blocks and cost nothing by themselves.
@@ -153,6 +154,7 @@ std::unique_ptr<engine::Engine> Session::make_shared_engine(int64_t num_sequence
   options.num_sequences = num_sequences;
   options.cache_type = cache_type_;
   options.precision = precision_;
+  options.max_waiting = max_waiting;
   options.cache = plan;
   options.max_prefixes = static_cast<size_t>(prefixes);
   return std::make_unique<engine::Engine>(*model_, kernels_, threads_, options);

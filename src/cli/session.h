@@ -59,7 +59,8 @@ class Session {
   // An engine for many users, whose cache takes at most `bytes`. The context is the one asked for,
   // else the model's own, but at most kServedContext and what fits. Error
   // engine.context_does_not_fit.
-  std::unique_ptr<engine::Engine> make_shared_engine(int64_t num_sequences, uint64_t bytes);
+  std::unique_ptr<engine::Engine> make_shared_engine(int64_t num_sequences, size_t max_waiting,
+                                                     uint64_t bytes);
 
  private:
   ModelSettings settings_;

@@ -58,7 +58,7 @@ class ChatStreamSink final : public AnswerSink {
  private:
   void open() {
     if (std::exchange(open_, true)) return;
-    exchange_->begin_stream(200, stream_headers());
+    exchange_->begin_stream(200, with_request_id(exchange_, stream_headers()));
     exchange_->write(stream_.begin(num_choices_));
   }
   std::shared_ptr<net::HttpExchange> exchange_;

@@ -69,7 +69,8 @@ class CompletionStreamSink final : public AnswerSink {
 
  private:
   void open() {
-    if (!std::exchange(open_, true)) exchange_->begin_stream(200, stream_headers());
+    if (!std::exchange(open_, true))
+      exchange_->begin_stream(200, with_request_id(exchange_, stream_headers()));
   }
   // The prompt itself, once, in front of what follows.
   void echo(int64_t index, const PromptLogprobs& logprobs) {

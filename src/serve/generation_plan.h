@@ -18,6 +18,7 @@ struct Caller {
   std::string tenant;
   int64_t priority = 0;
   RequestBudget budget;
+  std::optional<int64_t> max_streams;  // requests at once
 };
 
 // How answers are read and ruled, apart from what GenerationRequest says.

@@ -9,6 +9,7 @@
 namespace tulou::serve {
 namespace {
 
+constexpr size_t kMaxRequestId = 128;
 constexpr std::chrono::seconds kSilence{15};  // then a stream says that it is alive
 
 }  // namespace
@@ -61,14 +62,21 @@ Caller Service::caller(const net::HttpRequest& request) const {
     caller.budget.max_answers = key->limits.max_answers.value_or(caller.budget.max_answers);
     caller.budget.max_answer_tokens =
         key->limits.max_answer_tokens.value_or(caller.budget.max_answer_tokens);
+    caller.max_streams = key->limits.max_streams;
   }
   return caller;
 }
 
-void Service::keep(const std::shared_ptr<Generation>& generation) {
+void Service::keep(const std::shared_ptr<Generation>& generation, const Caller& caller) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(running_, [](const std::weak_ptr<Generation>& one) { return one.expired(); });
-  running_.push_back(generation);
+  std::erase_if(running_, [](const Running& one) {
+    const auto alive = one.generation.lock();
+    return !alive || alive->finished();
+  });
+  const auto mine = std::ranges::count(running_, caller.tenant, &Running::tenant);
+  if (caller.max_streams && mine >= *caller.max_streams)
+    throw base::Error("serve.key_limit", *caller.max_streams);
+  running_.push_back({generation, caller.tenant});
 }
 
 void Service::run(GenerationPlan plan, std::unique_ptr<AnswerSink> sink,
@@ -77,8 +85,8 @@ void Service::run(GenerationPlan plan, std::unique_ptr<AnswerSink> sink,
   ModelMetrics& metrics = metrics_.model(plan.model->names.front());
   const auto generation =
       std::make_shared<Generation>(std::move(plan), std::move(sink), metrics, post_);
+  keep(generation, caller(exchange->request()));
   generation->start();
-  keep(generation);
   // The exchange keeps the request alive until it is answered.
   exchange->on_gone([generation, this] {
     metrics_.disconnects.add();
@@ -86,34 +94,28 @@ void Service::run(GenerationPlan plan, std::unique_ptr<AnswerSink> sink,
   });
 }
 
-size_t Service::num_running() {
+std::vector<std::shared_ptr<Generation>> Service::alive() {
   const std::lock_guard lock(mutex_);
-  return static_cast<size_t>(std::ranges::count_if(running_, [](const auto& one) {
-    const auto alive = one.lock();
-    return alive && !alive->finished();
-  }));
+  std::vector<std::shared_ptr<Generation>> result;
+  for (const Running& one : running_) {
+    auto alive = one.generation.lock();
+    if (alive && !alive->finished()) result.push_back(std::move(alive));
+  }
+  return result;
 }
 
+size_t Service::num_running() { return alive().size(); }
+
 void Service::stop_running() {
-  std::vector<std::weak_ptr<Generation>> running;
-  {
-    const std::lock_guard lock(mutex_);
-    running = running_;
-  }
-  for (const auto& one : running) {
-    if (const auto alive = one.lock()) alive->fail(api_error(base::Error("serve.stopping")));
-  }
+  for (const auto& one : alive()) one->fail(api_error(base::Error("serve.stopping")));
 }
 
 void Service::ping() {
   std::unique_lock lock(mutex_);
   while (!end_) {
     changed_.wait_for(lock, std::chrono::seconds(1));
-    const auto running = running_;
     lock.unlock();
-    for (const auto& one : running) {
-      if (const auto alive = one.lock()) alive->ping_after(kSilence);
-    }
+    for (const auto& one : alive()) one->ping_after(kSilence);
     lock.lock();
   }
 }
@@ -135,16 +137,30 @@ std::string Service::metrics_text() {
   return metrics_.text();
 }
 
+net::Headers with_request_id(const std::shared_ptr<net::HttpExchange>& exchange,
+                             net::Headers headers) {
+  const std::string_view id = exchange->request().header("x-request-id");
+  const auto shown = [](char c) { return c > ' ' && c < 0x7f; };
+  if (!id.empty() && id.size() <= kMaxRequestId && std::ranges::all_of(id, shown)) {
+    headers.emplace_back("x-request-id", std::string(id));
+  } else {
+    headers.emplace_back("x-request-id", response_id("req_"));
+  }
+  return headers;
+}
+
 void reply_json(const std::shared_ptr<net::HttpExchange>& exchange, int status,
                 const base::Json& body) {
-  exchange->reply(status, {{"content-type", "application/json"}}, base::to_json_text(body));
+  exchange->reply(status, with_request_id(exchange, {{"content-type", "application/json"}}),
+                  base::to_json_text(body));
 }
 
 void reply_error(const std::shared_ptr<net::HttpExchange>& exchange, const ApiError& error) {
   net::Headers headers = {{"content-type", "application/json"}};
   if (error.retry_after_s > 0)
     headers.emplace_back("retry-after", std::to_string(error.retry_after_s));
-  exchange->reply(error.status, headers, base::to_json_text(error.body()));
+  exchange->reply(error.status, with_request_id(exchange, std::move(headers)),
+                  base::to_json_text(error.body()));
 }
 
 void guarded(const std::shared_ptr<net::HttpExchange>& exchange,

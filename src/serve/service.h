@@ -43,6 +43,7 @@ class Service {
   int authorize(net::HttpRequest& request);
 
   // Runs a plan whose results go to `sink`, until the client goes. Errors of plan and engine.
+  // Error serve.stopping, serve.key_limit.
   void run(GenerationPlan plan, std::unique_ptr<AnswerSink> sink,
            const std::shared_ptr<net::HttpExchange>& exchange);
 
@@ -59,7 +60,13 @@ class Service {
   std::string metrics_text();
 
  private:
-  void keep(const std::shared_ptr<Generation>& generation);
+  // A request under way, and whose it is.
+  struct Running {
+    std::weak_ptr<Generation> generation;
+    std::string tenant;
+  };
+  void keep(const std::shared_ptr<Generation>& generation, const Caller& caller);
+  std::vector<std::shared_ptr<Generation>> alive();
   void ping();
 
   std::vector<std::shared_ptr<LoadedModel>> models_;
@@ -69,7 +76,7 @@ class Service {
   Generation::Post post_;
   std::atomic<bool> stopping_{false};
   std::mutex mutex_;  // guards what follows
-  std::vector<std::weak_ptr<Generation>> running_;
+  std::vector<Running> running_;
   std::condition_variable changed_;
   bool end_ = false;
   std::thread pinger_;  // last: it uses the others
@@ -78,6 +85,9 @@ class Service {
 // Calls `handler` and answers what it throws.
 void guarded(const std::shared_ptr<net::HttpExchange>& exchange,
              const std::function<void()>& handler);
+// The headers and X-Request-Id: the client's own, which is used for nothing else, or a new one.
+net::Headers with_request_id(const std::shared_ptr<net::HttpExchange>& exchange,
+                             net::Headers headers);
 void reply_json(const std::shared_ptr<net::HttpExchange>& exchange, int status,
                 const base::Json& body);
 void reply_error(const std::shared_ptr<net::HttpExchange>& exchange, const ApiError& error);

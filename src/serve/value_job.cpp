@@ -7,14 +7,18 @@
 namespace tulou::serve {
 namespace {
 
+// So that one request with many inputs does not fill the engine's queue.
+constexpr size_t kAtOnce = 32;
+
 // Held by the callbacks of its streams and by the exchange, until it is done.
 struct ValueJob : std::enable_shared_from_this<ValueJob> {
   std::shared_ptr<LoadedModel> model;
   std::shared_ptr<net::HttpExchange> exchange;
   std::function<void(ValueResult)> done;
-  std::mutex mutex;  // guards what follows
+  std::mutex mutex;                       // guards what follows
+  std::vector<engine::Request> requests;  // those from streams.size() on are still to be submitted
   std::vector<std::shared_ptr<engine::TokenStream>> streams;
-  bool submitted = false, ended = false;
+  bool ended = false;
 
   void cancel() {
     const std::lock_guard lock(mutex);
@@ -22,12 +26,25 @@ struct ValueJob : std::enable_shared_from_this<ValueJob> {
     for (const auto& stream : streams) stream->cancel();
   }
 
+  // With the lock held. Errors of Engine::submit.
+  void submit_more() {
+    const auto running = [&] {
+      return static_cast<size_t>(
+          std::ranges::count_if(streams, [](const auto& stream) { return !stream->finished(); }));
+    };
+    for (size_t left = kAtOnce - std::min(kAtOnce, running());
+         left > 0 && streams.size() < requests.size(); --left)
+      streams.push_back(model->engine->submit(std::move(requests[streams.size()])));
+  }
+
   void look() {
     const std::lock_guard lock(mutex);
+    if (ended) return;
     const auto finished = [](const auto& stream) { return stream->finished(); };
-    if (!submitted || ended || !std::ranges::all_of(streams, finished)) return;
-    ended = true;
     guarded(exchange, [&] {
+      submit_more();
+      if (streams.size() < requests.size() || !std::ranges::all_of(streams, finished)) return;
+      ended = true;
       ValueResult result;
       for (const auto& stream : streams) {
         if (stream->finish_reason() != engine::FinishReason::kStop)
@@ -50,26 +67,14 @@ void run_value_job(Service& service, const std::shared_ptr<LoadedModel>& model,
   job->model = model;
   job->exchange = exchange;
   job->done = std::move(done);
-  const std::weak_ptr<ValueJob> weak = job;
-  try {
-    for (engine::Request& request : requests) {
-      request.on_output = [weak, post = service.post()] {
-        post([weak] {
-          if (const auto alive = weak.lock()) alive->look();
-        });
-      };
-      auto stream = model->engine->submit(std::move(request));
-      const std::lock_guard lock(job->mutex);
-      job->streams.push_back(std::move(stream));
-    }
-  } catch (...) {
-    job->cancel();
-    throw;
+  for (engine::Request& request : requests) {
+    request.on_output = [weak = std::weak_ptr<ValueJob>(job), post = service.post()] {
+      post([weak] {
+        if (const auto alive = weak.lock()) alive->look();
+      });
+    };
   }
-  {
-    const std::lock_guard lock(job->mutex);
-    job->submitted = true;
-  }
+  job->requests = std::move(requests);
   exchange->on_gone([job] { job->cancel(); });
   job->look();
 }

@@ -20,9 +20,8 @@ struct ValueResult {
   int64_t prompt_tokens = 0;
 };
 
-// Submits all requests; `done` is called once when the last one is done, from a thread of the pool,
-// unless the client has gone or one failed, which answers with an error. Errors of Engine::submit:
-// nothing is left running.
+// Runs all requests, some at a time; `done` is called once when the last one is done, unless the
+// client has gone or one failed, which answers with an error.
 void run_value_job(Service& service, const std::shared_ptr<LoadedModel>& model,
                    std::vector<engine::Request> requests,
                    const std::shared_ptr<net::HttpExchange>& exchange,
