@@ -2,30 +2,24 @@
 
 #include <list>
 #include <map>
+#include <string_view>
 #include <utility>
-#include <variant>
 
 #include "base/error.h"
 #include "grammar/source.h"
 #include "grammar/xgrammar_tables.h"
 
 namespace tulou::grammar {
-namespace {
 
-// Compiled without limits for what the program itself asks at its start.
-constexpr CompileLimits kOwnLimits = {.cpu_ms = 60'000, .bytes = size_t{1} << 30,
-                                      .wall_ms = 120'000};
+// XGrammar's compiler with what it keeps of other grammars.
+struct GrammarCompiler::Engine {
+  xgrammar::GrammarCompiler compiler;
 
-std::shared_ptr<const CompiledGrammar> read_compiled(const std::string& text,
-                                                     const Vocabulary& vocabulary) {
-  auto result = xgrammar::CompiledGrammar::DeserializeJSON(text, vocabulary.tables().tokenizer);
-  auto* const compiled = std::get_if<xgrammar::CompiledGrammar>(&result);
-  if (compiled == nullptr) throw base::Error("grammar.helper_lost");
-  return std::make_shared<const CompiledGrammar>(
-      std::make_unique<const CompiledGrammar::Tables>(CompiledGrammar::Tables{*compiled}));
-}
-
-}  // namespace
+  std::shared_ptr<const CompiledGrammar> compile(const std::string& ebnf) {
+    return std::make_shared<const CompiledGrammar>(std::make_unique<const CompiledGrammar::Tables>(
+        CompiledGrammar::Tables{compiler.CompileGrammar(ebnf)}));
+  }
+};
 
 // Least recently used last. Keys are the EBNF texts, so that schemas that differ in their
 // descriptions only share an entry.
@@ -65,11 +59,12 @@ GrammarCompiler::GrammarCompiler(const VocabularyData& data, std::shared_ptr<Hel
     : vocabulary_(std::make_shared<const Vocabulary>(data)),
       helper_(std::move(helper)),
       options_(options),
+      engine_(std::make_unique<Engine>(Engine{xgrammar::GrammarCompiler(
+          vocabulary_->tables().tokenizer, 1, true, static_cast<int64_t>(options.shared_bytes))})),
       cache_(std::make_unique<Cache>()) {
   const std::string json_object = to_ebnf({GrammarKind::kJsonObject, ""});
   helper_vocabulary_ = helper_->add_vocabulary(data, json_object);
-  json_object_ =
-      read_compiled(helper_->compile(helper_vocabulary_, json_object, kOwnLimits), *vocabulary_);
+  json_object_ = engine_->compile(json_object);
 }
 
 GrammarCompiler::~GrammarCompiler() {
@@ -86,8 +81,8 @@ std::shared_ptr<const CompiledGrammar> GrammarCompiler::compile(const GrammarSou
     const std::lock_guard lock(mutex_);
     if (auto grammar = cache_->find(ebnf)) return grammar;
   }
-  auto grammar = read_compiled(helper_->compile(helper_vocabulary_, ebnf, options_.limits),
-                               *vocabulary_);
+  helper_->prove(helper_vocabulary_, ebnf, options_.limits);
+  auto grammar = engine_->compile(ebnf);
   const std::lock_guard lock(mutex_);
   cache_->add(ebnf, grammar, options_.cache_bytes);
   return grammar;

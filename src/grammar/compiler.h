@@ -1,5 +1,5 @@
-// Compiles grammars within limits, and keeps the results. The work is done in a helper process
-// (helper.h), so that a hostile grammar costs its own request and nothing else.
+// Compiles grammars within limits, and keeps the results. A helper process (helper.h) compiles each
+// first, so that a hostile grammar costs its own request and nothing else.
 #pragma once
 
 #include <cstddef>
@@ -15,10 +15,12 @@ namespace tulou::grammar {
 
 struct CompilerOptions {
   size_t cache_bytes = 256u << 20;  // of compiled grammars; the least recently used go first
+  size_t shared_bytes = 64u << 20;  // of masks that XGrammar keeps for rules of other grammars
   CompileLimits limits;
 };
 
-// Compiles for one vocabulary. Thread-safe; a compilation runs in the helper, one at a time.
+// Compiles for one vocabulary. Thread-safe. Takes up to twice the processor time of a compilation,
+// in the helper and on the calling thread.
 class GrammarCompiler {
  public:
   // Gives the vocabulary to the helper and compiles the common grammars (any JSON object).
@@ -39,10 +41,12 @@ class GrammarCompiler {
 
  private:
   struct Cache;
+  struct Engine;
   std::shared_ptr<const Vocabulary> vocabulary_;
   std::shared_ptr<Helper> helper_;
   CompilerOptions options_;
   uint32_t helper_vocabulary_ = 0;
+  std::unique_ptr<Engine> engine_;
   std::shared_ptr<const CompiledGrammar> json_object_;
   mutable std::mutex mutex_;  // guards cache_
   std::unique_ptr<Cache> cache_;

@@ -69,16 +69,15 @@ void Helper::remove_vocabulary(uint32_t number) {
   ask(MessageKind::kRemove, writer.body());
 }
 
-std::string Helper::compile(uint32_t vocabulary, const std::string& ebnf,
-                            const CompileLimits& limits) {
+void Helper::prove(uint32_t vocabulary, const std::string& ebnf, const CompileLimits& limits) {
   BodyWriter writer;
   writer.number(vocabulary);
   writer.number(limits.cpu_ms);
   writer.number(static_cast<uint64_t>(limits.bytes));
   writer.number(limits.wall_ms);
   writer.text(ebnf);
-  Message answer = ask(MessageKind::kCompile, writer.body());
-  if (answer.kind == MessageKind::kDone) return std::move(answer.body);
+  const Message answer = ask(MessageKind::kCompile, writer.body());
+  if (answer.kind == MessageKind::kDone) return;
   if (answer.kind == MessageKind::kInvalid) {
     throw base::Error("grammar.not_compiled", base::printable(answer.body));
   }

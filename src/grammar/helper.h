@@ -1,7 +1,8 @@
 // The helper process: a copy of the program, forked while it has one thread, that holds the tables
-// of the vocabularies and forks a child for each compilation. Limits bind the child alone: it is
-// killed when it has used its processor time, its memory or its wall-clock time, and whatever
-// happens to it is an error of that one request.
+// of the vocabularies and forks a child for each grammar. The child compiles it; if that stays
+// within the limits, the program may do the same. Limits bind the child alone: it is killed when it
+// has used its processor time, its memory or its wall-clock time, and whatever happens to it is an
+// error of that one request (docs/decisions/0016-structured-output.md).
 #pragma once
 
 #include <sys/types.h>
@@ -32,14 +33,15 @@ class Helper {
   Helper(const Helper&) = delete;
   Helper& operator=(const Helper&) = delete;
 
-  // Gives the helper a vocabulary; the number names it in compile(). `common_ebnf` is compiled
+  // Gives the helper a vocabulary; the number names it in prove(). `common_ebnf` is compiled
   // there once, without limits, so that the children find the masks of its rules ready.
   uint32_t add_vocabulary(const VocabularyData& data, const std::string& common_ebnf);
   void remove_vocabulary(uint32_t number);
 
-  // Compiles an EBNF text within the limits and returns XGrammar's serialised form. Errors:
-  // grammar.too_complex (a limit was hit, or the child died), grammar.helper_lost.
-  std::string compile(uint32_t vocabulary, const std::string& ebnf, const CompileLimits& limits);
+  // Returns if a child could compile the EBNF text within the limits. Errors: grammar.too_complex
+  // (a limit was hit, or the child died), grammar.not_compiled (XGrammar refuses it),
+  // grammar.helper_lost.
+  void prove(uint32_t vocabulary, const std::string& ebnf, const CompileLimits& limits);
 
   pid_t process() const { return process_; }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <xgrammar/xgrammar.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -44,7 +45,7 @@ constexpr bool kSanitized = false;
 constexpr bool kSanitized = false;
 #endif
 constexpr int kSlower = kSanitized ? 20 : 1;
-constexpr size_t kMaxResult = size_t{512} << 20;
+constexpr size_t kMaxMessage = 4096;
 
 uint64_t address_space() {
   uint64_t pages = 0;
@@ -99,8 +100,8 @@ constexpr int kRefused = 2;  // XGrammar threw; what it said is in the pipe
                                    int pipe) {
   int status = kFailed;
   try {
-    const std::string result = compiler.CompileGrammar(ebnf).SerializeJSON();
-    if (write_all(pipe, result.data(), result.size())) status = 0;
+    compiler.CompileGrammar(ebnf);
+    status = 0;
   } catch (const std::bad_alloc&) {
     status = kFailed;
   } catch (const std::exception& error) {
@@ -110,10 +111,10 @@ constexpr int kRefused = 2;  // XGrammar threw; what it said is in the pipe
   _exit(status);
 }
 
-// Reads until the child closes its end; false if it takes too long or says too much.
+// Reads until the child closes its end, and keeps the beginning; false if it takes too long.
 bool read_all(int pipe, int wall_ms, std::string& out) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(wall_ms * kSlower);
-  std::array<char, 1 << 16> buffer;
+  std::array<char, kMaxMessage> buffer;
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         end - std::chrono::steady_clock::now());
@@ -126,8 +127,7 @@ bool read_all(int pipe, int wall_ms, std::string& out) {
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return false;
     if (size == 0) return true;
-    if (out.size() + static_cast<size_t>(size) > kMaxResult) return false;
-    out.append(buffer.data(), static_cast<size_t>(size));
+    out.append(buffer.data(), std::min(static_cast<size_t>(size), kMaxMessage - out.size()));
   }
 }
 

@@ -13,8 +13,6 @@ const std::vector<CodePoints>& escaped_code_points() {
   return ranges;
 }
 
-constexpr uint32_t kMaxIndent = 64;
-
 }  // namespace
 
 JsonText::Expr JsonText::once(std::optional<Expr>& memo, Expr (JsonText::*make)()) {
@@ -30,12 +28,17 @@ JsonText::Expr JsonText::space() { return once(space_, &JsonText::make_space); }
 JsonText::Expr JsonText::string() { return once(string_, &JsonText::make_string); }
 JsonText::Expr JsonText::number() { return once(number_, &JsonText::make_number); }
 JsonText::Expr JsonText::integer() { return once(integer_, &JsonText::make_integer); }
-JsonText::Expr JsonText::character() { return once(character_, &JsonText::make_character); }
+JsonText::Expr JsonText::character() {
+  if (!character_) character_ = make_character();
+  return *character_;
+}
 JsonText::Expr JsonText::comma() { return once(comma_, &JsonText::make_comma); }
 JsonText::Expr JsonText::colon() { return once(colon_, &JsonText::make_colon); }
 
 JsonText::Expr JsonText::make_space() {
-  const Expr indent = rules_.repeat(rules_.one_of({{' ', ' '}, {'\t', '\t'}}), 0, kMaxIndent);
+  // No bound for the indentation: each count would be a state with a mask of its own.
+  const Expr indent =
+      rules_.repeat(rules_.one_of({{' ', ' '}, {'\t', '\t'}}), 0, Rules::kUnbounded);
   return rules_.choice({rules_.literal(""), rules_.literal(" "),
                         rules_.sequence({rules_.literal("\n"), indent})});
 }
@@ -102,13 +105,24 @@ JsonText::Expr JsonText::make_character() {
                                      {'t', 't'}});
   const Expr escape = rules_.choice(
       {simple, rules_.sequence({rules_.literal("u"), rules_.choice({low, pair})})});
-  return rules_.choice({unescaped(), rules_.sequence({rules_.literal("\\"), escape})});
+  return rules_.choice(
+      {unescaped(), rules_.sequence({rules_.literal("\\"), rules_.shared(escape)})});
+}
+
+JsonText::Expr JsonText::quoted(Expr inside) {
+  return rules_.sequence({rules_.literal("\""), rules_.then(inside, rules_.literal("\""))});
+}
+
+JsonText::Expr JsonText::string(uint32_t min, uint32_t max) {
+  if (min > max) return rules_.nothing();
+  if (max == Rules::kUnbounded) return quoted(rules_.repeat(character(), min, max));
+  // Characters in one spelling, so that they can be counted.
+  return rules_.sequence({rules_.literal("\""), rules_.repeat(unescaped(), min, min),
+                          rules_.at_most(unescaped(), max - min), rules_.literal("\"")});
 }
 
 JsonText::Expr JsonText::make_string() {
-  return rules_.sequence({rules_.literal("\""),
-                          rules_.repeat(character(), 0, Rules::kUnbounded),
-                          rules_.literal("\"")});
+  return quoted(rules_.repeat(character(), 0, Rules::kUnbounded));
 }
 
 JsonText::Expr JsonText::characters(const std::vector<CodePoints>& code_points) {

@@ -4,6 +4,7 @@
 // never make half a surrogate pair.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +28,10 @@ class JsonText {
   Expr object();
   Expr array();
   Expr string();
+  // With min to max characters; with a maximum, without escapes.
+  Expr string(uint32_t min, uint32_t max);
+  // Quotes around a text that was made of characters().
+  Expr quoted(Expr inside);
   Expr number();
   Expr integer();
   Expr boolean();

@@ -152,7 +152,7 @@ class Parser {
     }
     const Expr body = alternatives(depth + 1);
     if (!eat(')')) invalid("a group is not closed");
-    return rules_.shared(body);
+    return body;
   }
 
   Expr quantified(Expr body) {
@@ -313,7 +313,7 @@ Rules::Expr add_regex(Rules& rules, std::string_view pattern) {
   Parser parser(rules, checked(pattern), [&](const Class& ranges) {
     return rules.one_of(subtract(ranges, {{0, 0}}));
   });
-  return parser.parse([&] { return rules.literal(""); });
+  return rules.then(parser.parse([&] { return rules.literal(""); }), rules.literal(""));
 }
 
 Rules::Expr add_json_pattern(JsonText& json, std::string_view pattern) {

@@ -31,10 +31,8 @@ void write_in_class(std::string& out, char32_t c) {
   const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
   if (plain) {
     out += static_cast<char>(c);
-  } else if (c < 0x80) {
-    out += "\\x";
-    write_hex(out, c, 2);
   } else if (c < 0x10000) {
+    // Never \x: XGrammar reads as many hexadecimal digits after it as there are.
     out += "\\u";
     write_hex(out, c, 4);
   } else {
@@ -68,8 +66,8 @@ void write_literal(std::string& out, std::string_view text) {
       out += '\\';
       out += c;
     } else if (byte < 0x20 || byte == 0x7F) {
-      out += "\\x";
-      write_hex(out, byte, 2);
+      out += "\\u";
+      write_hex(out, byte, 4);
     } else {
       out += c;
     }
@@ -144,6 +142,20 @@ Rules::Expr Rules::choice(std::vector<Expr> options) {
 }
 
 Rules::Expr Rules::repeat(Expr body, uint32_t min, uint32_t max) {
+  // Where most tokens could come next, each state of a bounded repetition costs a mask of its own,
+  // tens of milliseconds with a large vocabulary.
+  constexpr uint32_t kManyCharacters = 16;
+  constexpr uint32_t kManyStates = 4;
+  if (max != kUnbounded && max > min && max - min > kManyStates &&
+      node(body).kind == Kind::kClass) {
+    uint32_t characters = 0;
+    for (const CodePoints& range : node(body).code_points) {
+      characters += range.last - range.first + 1;
+    }
+    if (characters > kManyCharacters) {
+      return sequence({repeat(body, min, min), at_most(body, max - min)});
+    }
+  }
   return add({.kind = Kind::kRepeat, .parts = {body}, .min = min, .max = max});
 }
 
@@ -164,6 +176,60 @@ Rules::Expr Rules::shared(Expr body) {
   const Rule rule = declare();
   define(rule, body);
   return call(rule);
+}
+
+Rules::Expr Rules::at_most(Expr one_character, uint32_t most) {
+  const Rule rule = declare();
+  define(rule, repeat(one_character, 0, kUnbounded));
+  at_most_[rule] = most;
+  return call(rule);
+}
+
+Rules::Expr Rules::then(Expr body, Expr rest) {
+  const Node n = node(body);  // a copy: nodes_ grows
+  switch (n.kind) {
+    case Kind::kSequence:
+      for (size_t i = n.parts.size(); i-- > 0;) rest = then(n.parts[i], rest);
+      return rest;
+    case Kind::kChoice: {
+      const Kind kind = node(rest).kind;
+      if (kind != Kind::kLiteral && kind != Kind::kCall && n.parts.size() > 1) rest = shared(rest);
+      std::vector<Expr> options;
+      for (const Expr option : n.parts) options.push_back(then(option, rest));
+      return choice(std::move(options));
+    }
+    case Kind::kRepeat:
+      return then_repeat(n, rest);
+    default:
+      return sequence({body, rest});
+  }
+}
+
+Rules::Expr Rules::then_repeat(const Node& n, Expr rest) {
+  constexpr uint32_t kMaxCopies = 64;
+  const Expr body = n.parts[0];
+  const bool is_class = node(body).kind == Kind::kClass;
+  if (n.max == kUnbounded) {
+    Expr tail = rest;
+    if (is_class) {
+      tail = sequence({repeat(body, 0, kUnbounded), rest});
+    } else {
+      const Rule loop = declare();
+      define(loop, choice({then(body, call(loop)), rest}));
+      tail = call(loop);
+    }
+    return n.min == 0 ? tail : then_repeat({.kind = Kind::kRepeat, .parts = {body},
+                                            .min = n.min, .max = n.min}, tail);
+  }
+  if (is_class || n.max > kMaxCopies) return sequence({repeat(body, n.min, n.max), rest});
+  rest = shared(rest);
+  Expr tail = rest;
+  for (uint32_t i = n.max; i-- > 0;) {
+    tail = then(body, tail);
+    if (i >= n.min) tail = choice({tail, rest});
+    tail = shared(tail);
+  }
+  return tail;
 }
 
 bool Rules::is_finite(Expr expr, const std::vector<bool>& finite) const {
@@ -245,8 +311,8 @@ void Rules::write(std::string& out, Expr expr, const std::vector<bool>& finite) 
       write_group(out, n.parts[0], finite);
       if (n.max != kUnbounded) {
         out += "{" + std::to_string(n.min) + "," + std::to_string(n.max) + "}";
-      } else if (n.min <= 1) {
-        out += n.min == 0 ? "*" : "+";
+      } else if (n.min == 0) {
+        out += '*';
       } else {
         out += "{" + std::to_string(n.min) + ",}";
       }
@@ -267,7 +333,10 @@ std::string Rules::ebnf(Rule root) const {
     const Rule rule = waiting.back();
     waiting.pop_back();
     const Expr body = bodies_[static_cast<size_t>(rule)];
-    out += "r" + std::to_string(static_cast<size_t>(rule)) + " ::= ";
+    out += "r" + std::to_string(static_cast<size_t>(rule));
+    const auto counted = at_most_.find(rule);
+    if (counted != at_most_.end()) out += "[max_chars=" + std::to_string(counted->second) + "]";
+    out += " ::= ";
     write(out, body, finite);
     out += '\n';
     for (stack.assign(1, body); !stack.empty();) {

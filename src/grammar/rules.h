@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,13 @@ class Rules {
   Expr repeat(Expr body, uint32_t min, uint32_t max);
   Expr optional(Expr body) { return choice({literal(""), body}); }
 
+  // `body` and then `rest`, written so that masks are cheap: a repetition becomes a rule that calls
+  // itself last and that holds `rest`. A rule that could end after each character would leave
+  // XGrammar every token that crosses its end to try at run time (a hundred times slower).
+  Expr then(Expr body, Expr rest);
+  // At most `most` characters of a class, counted by XGrammar and not by states.
+  Expr at_most(Expr one_character, uint32_t most);
+
   // A rule that is defined later or right away, and its use.
   Rule declare();
   void define(Rule rule, Expr body);
@@ -68,6 +76,7 @@ class Rules {
   };
 
   Expr add(Node node);
+  Expr then_repeat(const Node& repeat, Expr rest);
   const Node& node(Expr expr) const { return nodes_[static_cast<size_t>(expr)]; }
   std::vector<bool> finite_rules() const;
   bool is_finite(Expr expr, const std::vector<bool>& finite) const;
@@ -75,7 +84,8 @@ class Rules {
   void write_group(std::string& out, Expr expr, const std::vector<bool>& finite) const;
 
   std::vector<Node> nodes_;
-  std::vector<Expr> bodies_;  // of the rules
+  std::vector<Expr> bodies_;         // of the rules
+  std::map<Rule, uint32_t> at_most_;  // rules whose characters are counted
 };
 
 }  // namespace tulou::grammar

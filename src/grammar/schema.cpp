@@ -134,7 +134,42 @@ void SchemaWalker::invalid(const Place& place, string_view what) {
   throw base::Error("grammar.invalid_schema", place.pointer, what);
 }
 
-SchemaWalker::Expr SchemaWalker::walk() { return schema({&root_, "#"}); }
+SchemaWalker::Expr SchemaWalker::walk() {
+  const Expr root = schema({&root_, "#"});
+  check_circles();
+  return root;
+}
+
+SchemaWalker::Expr SchemaWalker::in_place(const Place& from, const Place& place) {
+  in_place_[from.schema].push_back(place);
+  return schema(place);
+}
+
+// A schema that asks for itself about the same value has no meaning (core, section 8.2.3).
+void SchemaWalker::check_circles() const {
+  std::set<const Json*> left;  // nothing below leads back
+  std::set<const Json*> open;  // on the way from the start to here
+  for (const auto& [start, unused] : in_place_) {
+    // With the number of branches that were followed already.
+    std::vector<std::pair<const Json*, size_t>> path = {{start, 0}};
+    while (!path.empty()) {
+      auto& [at, next] = path.back();
+      const auto branches = in_place_.find(at);
+      if (left.contains(at) || branches == in_place_.end() || next == branches->second.size()) {
+        left.insert(at);
+        open.erase(at);
+        path.pop_back();
+        continue;
+      }
+      open.insert(at);
+      const Place& below = branches->second[next++];
+      if (open.contains(below.schema)) {
+        invalid(below, "it refers to itself without going into the value");
+      }
+      path.emplace_back(below.schema, 0);
+    }
+  }
+}
 
 // One rule a schema, made once, so that references may go in circles.
 SchemaWalker::Expr SchemaWalker::schema(const Place& place) {
@@ -155,7 +190,7 @@ SchemaWalker::Expr SchemaWalker::make(const Place& place) {
   check_keywords(place);
   if (place.has("$ref")) {
     check_alone(place, "$ref", false);
-    return schema(target(place));
+    return in_place(place, target(place));
   }
   if (place.has("const") || place.has("enum")) return constants(place);
   for (const char* keyword : {"anyOf", "oneOf"}) {

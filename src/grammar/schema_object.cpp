@@ -118,8 +118,7 @@ SchemaWalker::Members SchemaWalker::read_members(const Place& place) {
 SchemaWalker::Expr SchemaWalker::object_of_patterns(const Place& place) {
   const Place patterns = place.below("patternProperties");
   const std::string pattern = patterns.schema->items().begin().key();
-  const Expr key = rules_.sequence(
-      {rules_.literal("\""), add_json_pattern(json_, pattern), rules_.literal("\"")});
+  const Expr key = json_.quoted(add_json_pattern(json_, pattern));
   Members result;
   result.further = rules_.shared(
       rules_.sequence({key, json_.colon(), schema(patterns.below(pattern))}));

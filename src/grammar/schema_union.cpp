@@ -15,7 +15,7 @@ SchemaWalker::Expr SchemaWalker::any_of(const Place& place, std::string_view key
     invalid(place, "\"" + std::string(keyword) + "\" is not a list of schemas");
   }
   std::vector<Expr> options;
-  for (size_t i = 0; i < list.size(); ++i) options.push_back(schema(place.below(keyword, i)));
+  for (size_t i = 0; i < list.size(); ++i) options.push_back(in_place(place, place.below(keyword, i)));
   if (keyword == "oneOf") check_disjoint(place);
   return rules_.choice(std::move(options));
 }
@@ -25,7 +25,7 @@ SchemaWalker::Expr SchemaWalker::all_of(const Place& place) {
   const Json& list = place.at("allOf");
   if (!list.is_array() || list.empty()) invalid(place, "\"allOf\" is not a list of schemas");
   if (list.size() > 1) unsupported(place, "allOf", "only with one schema it is");
-  return schema(place.below("allOf", 0));
+  return in_place(place, place.below("allOf", 0));
 }
 
 void SchemaWalker::check_disjoint(const Place& place) const {

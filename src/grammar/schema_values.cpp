@@ -73,9 +73,6 @@ SchemaWalker::Expr SchemaWalker::string(const Place& place) {
   const bool sized = place.has("minLength") || place.has("maxLength");
   const uint32_t min = count(place, "minLength", 0);
   const uint32_t max = count(place, "maxLength", Rules::kUnbounded);
-  const auto quoted = [&](Expr inside) {
-    return rules_.sequence({rules_.literal("\""), inside, rules_.literal("\"")});
-  };
   for (const char* keyword : {"pattern", "format"}) {
     if (!place.has(keyword)) continue;
     const Json& value = place.at(keyword);
@@ -88,15 +85,15 @@ SchemaWalker::Expr SchemaWalker::string(const Place& place) {
     unsupported(place, "format", "it stands beside \"pattern\"");
   }
   if (place.has("pattern")) {
-    return quoted(add_json_pattern(json_, place.at("pattern").get<std::string>()));
+    return json_.quoted(add_json_pattern(json_, place.at("pattern").get<std::string>()));
   }
   if (place.has("format")) {
     const auto pattern = format_pattern(place.at("format").get<std::string>());
     if (!pattern) unsupported(place, "format", "known are " + format_names());
-    return quoted(add_json_pattern(json_, *pattern));
+    return json_.quoted(add_json_pattern(json_, *pattern));
   }
   if (!sized) return json_.string();
-  return quoted(rules_.repeat(json_.character(), min, max));
+  return json_.string(min, max);
 }
 
 std::optional<double> SchemaWalker::numeric(const Place& place, std::string_view keyword) const {

@@ -70,7 +70,10 @@ class SchemaWalker {
 
   // schema.cpp
   Expr schema(const Place& place);
+  // A schema for the same value as `from`: a branch, or what a reference points to.
+  Expr in_place(const Place& from, const Place& place);
   Expr make(const Place& place);
+  void check_circles() const;
   Expr typed(const Place& place);
   Expr of_type(const Place& place, JsonType type);
   void check_keywords(const Place& place) const;
@@ -119,6 +122,7 @@ class SchemaWalker {
   Rules& rules_;
   const Json& root_;
   std::map<const Json*, Rules::Rule> done_;
+  std::map<const Json*, std::vector<Place>> in_place_;  // what in_place() was called with
 };
 
 }  // namespace tulou::grammar

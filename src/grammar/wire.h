@@ -12,8 +12,8 @@ enum class MessageKind : uint32_t {
   kVocabulary = 1,  // to the helper
   kRemove,
   kCompile,
-  kDone,  // from the helper; the body is the result
-  kInvalid,
+  kDone,  // from the helper
+  kInvalid,  // the body says why
   kTooComplex,
 };
 
