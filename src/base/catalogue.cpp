@@ -101,6 +101,8 @@ const std::vector<CatalogueEntry>& catalogue() {
        "use a simpler one: fewer and shorter repetitions, fewer properties"},
       {"grammar.not_compiled", kUnsupported, "the grammar could not be compiled: {0}",
        "use a simpler one"},
+      {"grammar.invalid_description", kInternal,
+       "the description of a grammar is wrong at \"{0}\"", ""},
       {"grammar.token_refused", kInternal, "the grammar does not allow token {0} here", ""},
       {"grammar.helper_lost", kInternal, "the process that compiles grammars is gone",
        "start the program again"},

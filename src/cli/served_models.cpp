@@ -22,9 +22,11 @@ std::unique_ptr<grammar::GrammarCompiler> make_grammars(
     const bool shown = !tokenizer.is_special(id);
     data.tokens.emplace_back(shown ? tokenizer.token_bytes(id) : std::string_view());
   }
-  // Added tokens such as <think> and <tool_call> are no text of an answer.
+  // Of the added tokens only those of tool calls are text of an answer: not <think>, for one.
   for (const text::AddedToken& token : tokenizer.added_tokens()) {
-    if (token.id >= 0 && token.id < size) data.tokens[static_cast<size_t>(token.id)].clear();
+    const bool call = token.content == "<tool_call>" || token.content == "</tool_call>";
+    if (token.id >= 0 && token.id < size && !call)
+      data.tokens[static_cast<size_t>(token.id)].clear();
   }
   return std::make_unique<grammar::GrammarCompiler>(data, helper);
 }

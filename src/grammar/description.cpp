@@ -129,8 +129,8 @@ class Describer {
         by_target[0].push_back(range);
       std::vector<Rules::Expr> options = {end};
       for (auto& [target, characters] : by_target)
-        options.push_back(rules_.sequence(
-            {rules_.one_of(std::move(characters)), rules_.call(states[target])}));
+        options.push_back(
+            rules_.sequence({rules_.one_of(std::move(characters)), rules_.call(states[target])}));
       rules_.define(states[i],
                     finder.found(i) ? rules_.nothing() : rules_.choice(std::move(options)));
     }

@@ -78,9 +78,9 @@ TEST_F(DescriptionTest, SchemasWithinText) {
 }
 
 TEST_F(DescriptionTest, RefusesWhatIsNoDescription) {
-  for (const char* text : {"[]", "{}", R"({"texts":"a"})", R"({"text":1})", R"({"choice":[]})",
-                           R"({"repeat":{"text":"a"},"min":2,"max":1})",
-                           R"({"repeat":{"text":"a"},"min":1000})"})
+  for (const char* text :
+       {"[]", "{}", R"({"texts":"a"})", R"({"text":1})", R"({"choice":[]})",
+        R"({"repeat":{"text":"a"},"min":2,"max":1})", R"({"repeat":{"text":"a"},"min":1000})"})
     EXPECT_THROW(takes(text, ""), base::Error) << text;
 }
 

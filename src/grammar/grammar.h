@@ -14,11 +14,12 @@
 namespace tulou::grammar {
 
 enum class GrammarKind {
-  kJsonSchema,  // text: a JSON Schema (draft 2020-12; keywords in docs/structured-output.md)
-  kJsonObject,  // text: empty; any JSON object
-  kRegex,       // text: a regular expression that the whole answer matches
-  kChoice,      // text: a JSON array of strings, one of which is the answer
-  kEbnf,        // text: a grammar in XGrammar's EBNF with the rule "root"
+  kJsonSchema,   // text: a JSON Schema (draft 2020-12; keywords in docs/structured-output.md)
+  kJsonObject,   // text: empty; any JSON object
+  kRegex,        // text: a regular expression that the whole answer matches
+  kChoice,       // text: a JSON array of strings, one of which is the answer
+  kEbnf,         // text: a grammar in XGrammar's EBNF with the rule "root"
+  kDescription,  // text: a tree of texts and schemas (description.h)
 };
 
 struct GrammarSource {

@@ -84,7 +84,7 @@ class Rules {
   void write_group(std::string& out, Expr expr, const std::vector<bool>& finite) const;
 
   std::vector<Node> nodes_;
-  std::vector<Expr> bodies_;         // of the rules
+  std::vector<Expr> bodies_;          // of the rules
   std::map<Rule, uint32_t> at_most_;  // rules whose characters are counted
 };
 

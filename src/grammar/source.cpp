@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/json_value.h"
+#include "grammar/description.h"
 #include "grammar/ebnf.h"
 #include "grammar/json_text.h"
 #include "grammar/regex.h"
@@ -54,6 +55,8 @@ std::string to_ebnf(const GrammarSource& source) {
       return rules.ebnf(whole(add_choice(rules, source.text)));
     case GrammarKind::kEbnf:
       return rules.ebnf(add_ebnf(rules, source.text));
+    case GrammarKind::kDescription:
+      return rules.ebnf(add_description(rules, json, source.text));
   }
   throw base::Error("grammar.unsatisfiable");
 }

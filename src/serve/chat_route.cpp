@@ -1,10 +1,12 @@
 // POST /v1/chat/completions.
+#include <algorithm>
 #include <memory>
 #include <utility>
 
 #include "base/error.h"
 #include "base/json_value.h"
 #include "completion/messages.h"
+#include "completion/tool_call_grammar.h"
 #include "serve/chat_request.h"
 #include "serve/chat_response.h"
 #include "serve/collected_answers.h"
@@ -120,12 +122,39 @@ completion::Prompt make_prompt(const LoadedModel& model, const ChatRequest& requ
   return prompt;
 }
 
+// What must be calls, or calls that follow their schemas, is kept to it; nothing if the model may
+// say what it likes.
+std::optional<grammar::GrammarSource> tool_rule(const LoadedModel& model,
+                                                const ChatRequest& request,
+                                                const base::Json& tools) {
+  const bool required = request.tool_choice.mode == ToolChoice::Mode::kRequired;
+  const bool strict = std::ranges::any_of(request.tools, &Tool::strict);
+  if (!required && !strict) return std::nullopt;
+  if (required && request.output_rule.kind != OutputRule::Kind::kNone)
+    throw base::Error("request.conflict", request.output_rule.param,
+                      "tool_choice asks for a call and this for something else");
+  if (request.output_rule.kind != OutputRule::Kind::kNone) return std::nullopt;
+  if (model.tool_format == text::ToolCallFormat::kNone)
+    throw base::Error("serve.model_lacks", model.names.front(), "tool calls");
+  completion::ToolChoice choice;
+  using Mode = completion::ToolChoice::Mode;
+  choice.mode = required ? Mode::kRequired : Mode::kAuto;
+  choice.parallel = request.parallel_tool_calls;
+  const base::Json tree = completion::tool_call_grammar(model.tool_format, tools, choice);
+  return grammar::GrammarSource{grammar::GrammarKind::kDescription, base::to_json_text(tree)};
+}
+
 AnswerRules rules_of(const LoadedModel& model, const ChatRequest& request) {
   AnswerRules rules;
   rules.thinking_budget = request.thinking_budget;
   if (request.tools.empty() || request.tool_choice.mode == ToolChoice::Mode::kNone) return rules;
   base::Json tools = base::Json::array();
-  for (const Tool& tool : request.tools) tools.push_back(base::parse_json(tool.text, "tools"));
+  const std::vector<std::string>& allowed = request.tool_choice.allowed;
+  for (const Tool& tool : request.tools) {
+    if (allowed.empty() || std::ranges::find(allowed, tool.name) != allowed.end())
+      tools.push_back(base::parse_json(tool.text, "tools"));
+  }
+  rules.tool_rule = tool_rule(model, request, tools);
   rules.schemas = text::ToolSchemas(tools);
   rules.tools.format = model.tool_format;
   rules.tools.stream_arguments = request.stream;

@@ -85,12 +85,13 @@ grammar::GrammarSource grammar_source(const OutputRule& rule) {
   return {grammar::GrammarKind::kJsonObject, ""};
 }
 
-std::shared_ptr<const grammar::CompiledGrammar> compile(const LoadedModel& model,
-                                                        const OutputRule& rule) {
-  if (rule.kind == OutputRule::Kind::kNone) return nullptr;
+std::shared_ptr<const grammar::CompiledGrammar> compile(
+    const LoadedModel& model, const OutputRule& rule,
+    const std::optional<grammar::GrammarSource>& tool_rule) {
+  if (rule.kind == OutputRule::Kind::kNone && !tool_rule) return nullptr;
   if (!model.grammars)
     throw base::Error("serve.model_lacks", model.names.front(), "structured output");
-  return model.grammars->compile(grammar_source(rule));
+  return model.grammars->compile(tool_rule ? *tool_rule : grammar_source(rule));
 }
 
 // Guides in the order in which they count: the budget's closing words before the grammar.
@@ -128,7 +129,7 @@ GenerationPlan plan_generation(std::shared_ptr<LoadedModel> model, const Generat
   }
   check_budget(request, static_cast<int64_t>(prompts.size()), prompt_tokens, context,
                caller.budget);
-  const auto compiled = compile(*model, request.output_rule);
+  const auto compiled = compile(*model, request.output_rule, rules.tool_rule);
   GenerationPlan plan;
   plan.logprobs = request.logprobs || request.best_of > request.n;
   plan.token_ids = request.return_token_ids;

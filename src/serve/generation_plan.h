@@ -25,6 +25,7 @@ struct Caller {
 struct AnswerRules {
   text::ToolSchemas schemas;
   text::ToolCallOptions tools;
+  std::optional<grammar::GrammarSource> tool_rule;  // in place of the request's output rule
   std::optional<int64_t> thinking_budget;
   bool guard_loops = true;
 };

@@ -266,5 +266,55 @@ TEST(Server, TenantsNeverMix) {
   for (std::thread& client : clients) client.join();
 }
 
+Json pick_tool() {
+  const Json schema = {{"type", "object"},
+                       {"properties", {{"color", {{"enum", {"red", "green"}}}}}},
+                       {"required", {"color"}},
+                       {"additionalProperties", false}};
+  return {{"type", "function"}, {"function", {{"name", "pick"}, {"parameters", schema}}}};
+}
+
+// A model that knows nothing still answers in form.
+TEST(Server, WhatIsAskedForInFormComesInForm) {
+  TestServerOptions options;
+  options.helper = std::make_shared<grammar::Helper>();
+  const TestServer server(options);
+  Json body = chat("Hello", 150);
+  body["temperature"] = 1.5;
+  body["structured_outputs"] = {{"choice", {"yes", "no"}}};
+  const Json choice = server.ask(kChat, body)["choices"][0];
+  EXPECT_TRUE(choice["message"]["content"] == "yes" || choice["message"]["content"] == "no");
+  EXPECT_EQ(choice["finish_reason"], "stop");
+  body.erase("structured_outputs");
+  body["tools"] = {pick_tool()};
+  body["tool_choice"] = "required";
+  body["parallel_tool_calls"] = false;
+  for (const int seed : {1, 2, 3}) {
+    body["seed"] = seed;
+    const Json answer = server.ask(kChat, body)["choices"][0];
+    ASSERT_EQ(answer["finish_reason"], "tool_calls") << answer.dump();
+    const Json& call = answer["message"]["tool_calls"][0]["function"];
+    EXPECT_EQ(call["name"], "pick");
+    const std::string text = call["arguments"];
+    const Json arguments = base::parse_json(text, "arguments");
+    EXPECT_TRUE(arguments["color"] == "red" || arguments["color"] == "green") << text;
+    body["stream"] = true;
+    std::string streamed, name;
+    for (const std::string& event : server.events(kChat, body)) {
+      if (event == "[DONE]") continue;
+      const Json delta = base::parse_json(event, "event")["choices"][0]["delta"];
+      if (!delta.contains("tool_calls")) continue;
+      const Json& function = delta["tool_calls"][0]["function"];
+      name += function.value("name", "");
+      streamed += function.value("arguments", "");
+    }
+    EXPECT_EQ(name, "pick");
+    EXPECT_EQ(streamed, text);
+    body.erase("stream");
+  }
+  body["tool_choice"] = {{"type", "function"}, {"function", {{"name", "other"}}}};
+  EXPECT_EQ(server.post(kChat, body).status, 400);
+}
+
 }  // namespace
 }  // namespace tulou::serve
