@@ -284,6 +284,7 @@ const std::vector<CatalogueEntry>& catalogue() {
       {"request.unsupported", kInvalidInput, "{0}: {1} is not supported", ""},
       {"request.forbidden", kInvalidInput, "{0} may not be set by a request", ""},
       {"request.conflict", kInvalidInput, "{0}: {1}", ""},
+      {"request.invalid_grammar", kInvalidInput, "{0}: {1}", ""},
       {"request.over_budget", kInvalidInput, "{0} is too much: {1} make {2}, allowed are {3}", ""},
       // serve: what the server answers
       {"serve.model_not_found", kNotFound, "the model \"{0}\" does not exist here{1}", ""},

@@ -9,7 +9,7 @@
 namespace tulou::engine {
 namespace {
 
-constexpr int64_t kWorthSharing = model::kKvBlockTokens;  // shorter beginnings are recomputed
+constexpr int64_t kWorthSharing = 16;  // tokens; shorter beginnings are recomputed
 
 int64_t common_length(const Sequence& a, const Sequence& b) {
   const auto end =

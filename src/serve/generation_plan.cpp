@@ -91,7 +91,17 @@ std::shared_ptr<const grammar::CompiledGrammar> compile(
   if (rule.kind == OutputRule::Kind::kNone && !tool_rule) return nullptr;
   if (!model.grammars)
     throw base::Error("serve.model_lacks", model.names.front(), "structured output");
-  return model.grammars->compile(tool_rule ? *tool_rule : grammar_source(rule));
+  try {
+    return model.grammars->compile(tool_rule ? *tool_rule : grammar_source(rule));
+  } catch (const base::Error& error) {
+    if (!error.id().starts_with("grammar.") || error.kind() == base::ErrorKind::kInternal) throw;
+    throw base::Error("request.invalid_grammar", tool_rule ? "tools" : rule.param, error.what());
+  }
+}
+
+void check_token(std::string_view field, int32_t token, int64_t vocab_size) {
+  if (token < 0 || token >= vocab_size)
+    throw base::Error("request.out_of_range", field, token, 0, vocab_size - 1);
 }
 
 // Guides in the order in which they count: the budget's closing words before the grammar.
@@ -127,6 +137,11 @@ GenerationPlan plan_generation(std::shared_ptr<LoadedModel> model, const Generat
     prompt_tokens += size;
     if (size >= context) throw base::Error("serve.context_length", size, context);
   }
+  const int64_t vocab_size = model->config().vocab_size;
+  for (const auto& [token, bias] : request.logit_bias)
+    check_token("logit_bias", token, vocab_size);
+  for (const int32_t token : request.stop_token_ids)
+    check_token("stop_token_ids", token, vocab_size);
   check_budget(request, static_cast<int64_t>(prompts.size()), prompt_tokens, context,
                caller.budget);
   const auto compiled = compile(*model, request.output_rule, rules.tool_rule);
