@@ -82,13 +82,13 @@ const std::string& read_string(const base::Json& value, std::string_view path, i
 
 const base::Json& read_object(const base::Json& value, std::string_view path) {
   if (!value.is_object()) wrong_type(value, path, "an object");
-  return value;
+  return value;  // NOLINT(bugprone-return-const-ref-from-parameter): no temporary is taken
 }
 
 const base::Json& read_array(const base::Json& value, std::string_view path, size_t max) {
   if (!value.is_array()) wrong_type(value, path, "an array");
   if (value.size() > max) throw base::Error("request.too_many", path, value.size(), max);
-  return value;
+  return value;  // NOLINT(bugprone-return-const-ref-from-parameter): no temporary is taken
 }
 
 size_t read_word(const base::Json& value, std::string_view path,

@@ -43,8 +43,10 @@ const std::string& read_string(const base::Json& value, std::string_view path, i
                                int64_t max);
 // The value itself. Error request.wrong_type.
 const base::Json& read_object(const base::Json& value, std::string_view path);
+const base::Json& read_object(base::Json&& value, std::string_view path) = delete;
 // At most `max` items. Error request.wrong_type, request.too_many.
 const base::Json& read_array(const base::Json& value, std::string_view path, size_t max);
+const base::Json& read_array(base::Json&& value, std::string_view path, size_t max) = delete;
 // One of the words, as its index. Error request.bad_choice.
 size_t read_word(const base::Json& value, std::string_view path,
                  const std::vector<std::string_view>& words);
