@@ -31,7 +31,6 @@ OUTSIDE = {
     "simdjson": {"base", "checkpoint", "text"},
     "nlohmann/": {"base"},
     "boost/": {"net"},
-    "openssl/": {"net"},
     "CLI/": {"cli"},
     "histedit.h": {"cli"},
     "editline/": {"cli"},
