@@ -74,7 +74,7 @@ void Arguments::positionals(const std::string& name, std::vector<std::string>& t
     target.assign(values.begin(), values.end());
     return true;
   };
-  parser_->app.add_option(name, take, description)->required()->expected(-1);
+  parser_->app.add_option(name, take, description)->required()->expected(1, -1)->allow_extra_args();
 }
 
 void Arguments::text(const std::string& names, const std::string& value, std::string& target,

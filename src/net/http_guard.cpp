@@ -15,8 +15,8 @@ namespace tulou::net {
 namespace {
 
 constexpr size_t kMaxMethod = 32;
-constexpr std::array<std::string_view, 7> kMethods = {"GET",    "HEAD",    "POST", "PUT",
-                                                      "DELETE", "OPTIONS", "PATCH"};
+constexpr std::array<std::string_view, 8> kMethods = {"GET",    "HEAD",    "POST",  "PUT",
+                                                      "DELETE", "OPTIONS", "PATCH", "TRACE"};
 // Fields whose repetition would leave open which one counts.
 constexpr std::array<std::string_view, 10> kOnce = {"authorization",
                                                     "content-type",
