@@ -41,7 +41,7 @@ void ExchangeState::notify() {
   link_.wake();
 }
 
-void ExchangeState::reply(int status, const Headers& headers, std::string body) {
+void ExchangeState::reply(int status, const Headers& headers, std::string_view body) {
   {
     const std::lock_guard lock(mutex_);
     if (stage_ != Stage::kWaiting || gone_) return;
@@ -105,9 +105,8 @@ void ExchangeState::abandon() {
   }
   if (stage == Stage::kComplete) return;
   if (stage == Stage::kStreaming) return notify();
-  ErrorBody failure = link_.failure();
-  reply(refusal::kInternal.status, {{"Content-Type", failure.content_type}},
-        std::move(failure.body));
+  const ErrorBody failure = link_.failure();
+  reply(refusal::kInternal.status, {{"Content-Type", failure.content_type}}, failure.body);
 }
 
 bool ExchangeState::gone() const {
@@ -167,8 +166,8 @@ void ExchangeState::close_after() {
 HttpExchange::HttpExchange(std::shared_ptr<ExchangeState> state) : state_(std::move(state)) {}
 HttpExchange::~HttpExchange() { state_->abandon(); }
 const HttpRequest& HttpExchange::request() const { return state_->request(); }
-void HttpExchange::reply(int status, const Headers& headers, std::string body) {
-  state_->reply(status, headers, std::move(body));
+void HttpExchange::reply(int status, const Headers& headers, std::string_view body) {
+  state_->reply(status, headers, body);
 }
 void HttpExchange::begin_stream(int status, const Headers& headers) {
   state_->begin_stream(status, headers);

@@ -42,7 +42,7 @@ class ExchangeState {
 
   // For HttpExchange, from any thread.
   const HttpRequest& request() const { return request_; }
-  void reply(int status, const Headers& headers, std::string body);
+  void reply(int status, const Headers& headers, std::string_view body);
   void begin_stream(int status, const Headers& headers);
   bool write(std::string_view data);
   void end_stream();

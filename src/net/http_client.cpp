@@ -142,7 +142,7 @@ std::string request_head(const ClientOptions& options, const std::string& method
   std::string host = "localhost";
   if (options.unix_path.empty()) host = name_of(options).substr(std::string("http://").size());
   std::string head = method + " " + target + " HTTP/1.1\r\nHost: " + host + "\r\n";
-  for (const auto& [name, value] : headers) head += name + ": " + value + "\r\n";
+  for (const auto& [name, value] : headers) head.append(name).append(": ").append(value) += "\r\n";
   if (body_size > 0 || method == "POST")
     head += "Content-Length: " + base::to_text(body_size) + "\r\n";
   return head + "Connection: close\r\n\r\n";
@@ -259,7 +259,8 @@ ClientOptions parse_server_url(std::string_view url) {
   const std::string_view rest = url.substr(kScheme.size());
   const size_t slash = std::min(rest.find('/'), rest.size());
   const std::string_view path = rest.substr(slash);
-  if (path != "" && path != "/" && path != "/v1" && path != "/v1/") throw Error("net.bad_url", url);
+  if (!path.empty() && path != "/" && path != "/v1" && path != "/v1/")
+    throw Error("net.bad_url", url);
   const HostPort address = parse_host_port(rest.substr(0, slash));
   if (!address.valid) throw Error("net.bad_url", url);
   options.host = address.host;

@@ -51,7 +51,7 @@ class HttpExchange {
 
   // Either this once. `headers` need not have Content-Length, Date or Connection. A second answer
   // is ignored, as is everything after end_stream().
-  void reply(int status, const Headers& headers, std::string body);
+  void reply(int status, const Headers& headers, std::string_view body);
 
   // Or these: a body that comes piece by piece (chunked, or until the end for HTTP/1.0).
   void begin_stream(int status, const Headers& headers);
