@@ -25,7 +25,7 @@ Rules::Expr add_multiples(JsonText& json, int64_t step, int64_t min, int64_t max
 // A bound of a number: a decimal in plain notation and whether the number may be equal to it.
 struct Bound {
   bool negative = false;
-  int64_t whole = 0;     // of the magnitude, below kMaxWhole
+  int64_t whole = 0;       // of the magnitude, below kMaxWhole
   std::string fraction{};  // its digits, without zeros at the end
   bool inclusive = true;
 };

@@ -60,7 +60,7 @@ class SchemaWalker {
   // What is known of all texts that a schema accepts, to tell that two accept none in common.
   struct Shape {
     unsigned types = kAnyType;
-    std::optional<std::vector<Json>> values;            // it accepts these only
+    std::optional<std::vector<Json>> values;             // it accepts these only
     std::map<std::string, std::vector<Json>> constants;  // members it requires, with their values
   };
 

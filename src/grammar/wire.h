@@ -12,7 +12,7 @@ enum class MessageKind : uint32_t {
   kVocabulary = 1,  // to the helper
   kRemove,
   kCompile,
-  kDone,  // from the helper
+  kDone,     // from the helper
   kInvalid,  // the body says why
   kTooComplex,
 };

@@ -78,9 +78,9 @@ def is_email(text):
 def is_uri(text):
     # RFC 3986, of URIs with an authority and without user information and percent escapes.
     plain = r"[A-Za-z0-9._~!$&'()*+,;=:@-]*"
+    tail = rf"({plain}|[/?])*"
     match = re.fullmatch(
-        rf"[a-z][a-z0-9+.-]*://([^/?#:]+)(:[0-9]*)?(/{plain})*(\?({plain}|[/?])*)?(#({plain}|[/?])*)?",
-        text,
+        rf"[a-z][a-z0-9+.-]*://([^/?#:]+)(:[0-9]*)?(/{plain})*(\?{tail})?(#{tail})?", text
     )
     return bool(match) and is_hostname(match.group(1))
 
@@ -93,7 +93,7 @@ def first_wins(pairs):
 
 
 def wrong_text(validator, text):
-    """What is wrong with a text, or None. A name that comes twice must be right in both readings."""
+    """What is wrong with a text, or None; a repeated name must be right in both readings."""
     try:
         readings = [json.loads(text), json.loads(text, object_pairs_hook=first_wins)]
     except ValueError as error:
