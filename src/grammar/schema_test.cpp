@@ -64,7 +64,7 @@ TEST(Schema, RefusesTheRestWithNameAndPlace) {
            {R"({"anyOf": [{"$ref": "#"}]})", "grammar.invalid_schema", "refers to itself"},
            {R"({"type": "text"})", "grammar.invalid_schema", "\"type\""},
            {R"({"type": "string", "format": "color"})", "grammar.unsupported_keyword", "uuid"},
-           {R"({"type": "string", "pattern": "(?!a)"})", "grammar.unsupported_regex", ""},
+           {R"({"type": "string", "pattern": "(?!a)b"})", "grammar.unsupported_regex", ""},
            {R"({"required": ["a"], "additionalProperties": false})", "grammar.unsatisfiable", ""},
            {R"({"properties": {"a": {"$ref": "#"}}, "required": ["a"]})", "grammar.unsatisfiable",
             ""},
@@ -81,7 +81,7 @@ TEST(Schema, RefusesTheRestWithNameAndPlace) {
 TEST(Schema, BoundsAreChecked) {
   const auto begin = std::chrono::steady_clock::now();
   std::string deep, wide = "{\"anyOf\": [";
-  for (int i = 0; i < 60'000; ++i) deep += "{\"items\": ";
+  for (int i = 0; i < 60'000; ++i) deep += "{\"\":";
   EXPECT_EQ(refusal(deep), "json.too_deep");
   EXPECT_EQ(refusal("\"" + std::string(kMaxSchemaBytes, 'x') + "\""), "grammar.too_large");
   for (size_t i = 0; i <= kMaxSchemas; ++i) wide += i == 0 ? "{}" : ",{}";
@@ -98,7 +98,7 @@ TEST(Schema, BoundsAreChecked) {
 TEST(Formats, AreFoundByName) {
   EXPECT_TRUE(format_pattern("date-time").has_value());
   EXPECT_FALSE(format_pattern("Date").has_value());
-  EXPECT_NE(format_names().find("uuid, "), format_names().npos);
+  EXPECT_NE(format_names().find("uri, uuid"), std::string::npos);
 }
 
 TEST(Source, ChoicesAreListsOfStrings) {
