@@ -214,13 +214,20 @@ class Parser {
     const char32_t escape = peek();
     ++at_;
     switch (escape) {
-      case 'n': return '\n';
-      case 'r': return '\r';
-      case 't': return '\t';
-      case 'x': return hexadecimal(2);
-      case 'u': return hexadecimal(4);
-      case 'U': return hexadecimal(8);
-      default: break;
+      case 'n':
+        return '\n';
+      case 'r':
+        return '\r';
+      case 't':
+        return '\t';
+      case 'x':
+        return hexadecimal(2);
+      case 'u':
+        return hexadecimal(4);
+      case 'U':
+        return hexadecimal(8);
+      default:
+        break;
     }
     if (escape == 0 || begins_name(escape) || is_digit(escape)) fail("an unknown escape");
     return escape;

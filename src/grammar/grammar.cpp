@@ -87,8 +87,8 @@ bool GrammarMatcher::can_stop() const { return ended() || state_->matcher.IsComp
 bool GrammarMatcher::ended() const { return state_->matcher.IsTerminated(); }
 
 GrammarMatcher GrammarMatcher::fork() const {
-  return GrammarMatcher(std::make_unique<State>(
-      State{state_->grammar, state_->matcher.Fork(), state_->allowed}));
+  return GrammarMatcher(
+      std::make_unique<State>(State{state_->grammar, state_->matcher.Fork(), state_->allowed}));
 }
 
 }  // namespace tulou::grammar

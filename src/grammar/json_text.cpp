@@ -39,8 +39,8 @@ JsonText::Expr JsonText::make_space() {
   // No bound for the indentation: each count would be a state with a mask of its own.
   const Expr indent =
       rules_.repeat(rules_.one_of({{' ', ' '}, {'\t', '\t'}}), 0, Rules::kUnbounded);
-  return rules_.choice({rules_.literal(""), rules_.literal(" "),
-                        rules_.sequence({rules_.literal("\n"), indent})});
+  return rules_.choice(
+      {rules_.literal(""), rules_.literal(" "), rules_.sequence({rules_.literal("\n"), indent})});
 }
 
 JsonText::Expr JsonText::make_comma() {
@@ -63,9 +63,8 @@ JsonText::Expr JsonText::null() { return rules_.literal("null"); }
 
 JsonText::Expr JsonText::make_integer() {
   return rules_.choice(
-      {rules_.literal("0"),
-       rules_.sequence({rules_.optional(rules_.literal("-")), digit('1', '9'),
-                        rules_.repeat(digit(), 0, kMaxDigits - 1)})});
+      {rules_.literal("0"), rules_.sequence({rules_.optional(rules_.literal("-")), digit('1', '9'),
+                                             rules_.repeat(digit(), 0, kMaxDigits - 1)})});
 }
 
 JsonText::Expr JsonText::make_number() {
@@ -92,9 +91,9 @@ JsonText::Expr JsonText::make_character() {
       {rules_.sequence({rules_.one_of({{'0', '9'}, {'A', 'C'}, {'E', 'F'}, {'a', 'c'}, {'e', 'f'}}),
                         hex(), hex(), hex()}),
        rules_.sequence({letter_d, digit('0', '7'), hex(), hex()})});
-  const Expr pair = rules_.sequence(
-      {letter_d, rules_.one_of({{'8', '9'}, {'A', 'B'}, {'a', 'b'}}), hex(), hex(),
-       rules_.literal("\\u"), letter_d, rules_.one_of({{'C', 'F'}, {'c', 'f'}}), hex(), hex()});
+  const Expr pair = rules_.sequence({letter_d, rules_.one_of({{'8', '9'}, {'A', 'B'}, {'a', 'b'}}),
+                                     hex(), hex(), rules_.literal("\\u"), letter_d,
+                                     rules_.one_of({{'C', 'F'}, {'c', 'f'}}), hex(), hex()});
   const Expr simple = rules_.one_of({{'"', '"'},
                                      {'\\', '\\'},
                                      {'/', '/'},
@@ -103,8 +102,8 @@ JsonText::Expr JsonText::make_character() {
                                      {'n', 'n'},
                                      {'r', 'r'},
                                      {'t', 't'}});
-  const Expr escape = rules_.choice(
-      {simple, rules_.sequence({rules_.literal("u"), rules_.choice({low, pair})})});
+  const Expr escape =
+      rules_.choice({simple, rules_.sequence({rules_.literal("u"), rules_.choice({low, pair})})});
   return rules_.choice(
       {unescaped(), rules_.sequence({rules_.literal("\\"), rules_.shared(escape)})});
 }
@@ -117,8 +116,8 @@ JsonText::Expr JsonText::string(uint32_t min, uint32_t max) {
   if (min > max) return rules_.nothing();
   if (max == Rules::kUnbounded) return quoted(rules_.repeat(character(), min, max));
   // Characters in one spelling, so that they can be counted.
-  return rules_.sequence({rules_.literal("\""), rules_.repeat(unescaped(), min, min),
-                          rules_.at_most(unescaped(), max - min), rules_.literal("\"")});
+  return rules_.sequence(
+      {rules_.literal("\""), rules_.counted(unescaped(), min, max), rules_.literal("\"")});
 }
 
 JsonText::Expr JsonText::make_string() {
@@ -127,20 +126,19 @@ JsonText::Expr JsonText::make_string() {
 
 JsonText::Expr JsonText::characters(const std::vector<CodePoints>& code_points) {
   std::vector<Expr> options = {rules_.one_of(subtract(code_points, escaped_code_points()))};
-  static const std::map<char32_t, char> letters = {{'"', '"'},  {'\\', '\\'}, {'\b', 'b'},
-                                                   {'\f', 'f'}, {'\n', 'n'},  {'\r', 'r'},
-                                                   {'\t', 't'}};
+  static const std::map<char32_t, char> letters = {
+      {'"', '"'}, {'\\', '\\'}, {'\b', 'b'}, {'\f', 'f'}, {'\n', 'n'}, {'\r', 'r'}, {'\t', 't'}};
   static const char* const kHex = "0123456789abcdef";
   for (const CodePoints& escaped : escaped_code_points()) {
     for (char32_t c = escaped.first; c <= escaped.last; ++c) {
-      const bool wanted = std::any_of(
-          code_points.begin(), code_points.end(),
-          [c](const CodePoints& range) { return range.first <= c && c <= range.last; });
+      const bool wanted =
+          std::any_of(code_points.begin(), code_points.end(),
+                      [c](const CodePoints& range) { return range.first <= c && c <= range.last; });
       if (!wanted) continue;
       const auto letter = letters.find(c);
-      options.push_back(rules_.literal(
-          letter != letters.end() ? std::string("\\") + letter->second
-                                  : std::string("\\u00") + kHex[c >> 4] + kHex[c & 15]));
+      options.push_back(rules_.literal(letter != letters.end()
+                                           ? std::string("\\") + letter->second
+                                           : std::string("\\u00") + kHex[c >> 4] + kHex[c & 15]));
     }
   }
   return options.size() == 1 ? options[0] : rules_.choice(std::move(options));
@@ -155,8 +153,8 @@ JsonText::Expr JsonText::enclosed(std::string_view open, std::optional<Expr> bod
 JsonText::Expr JsonText::value() {
   if (!value_) {
     value_ = rules_.declare();
-    rules_.define(*value_, rules_.choice({object(), array(), string(), number(), boolean(),
-                                          null()}));
+    rules_.define(*value_,
+                  rules_.choice({object(), array(), string(), number(), boolean(), null()}));
   }
   return rules_.call(*value_);
 }

@@ -62,8 +62,8 @@ class Digits {
       std::vector<Expr> options = {between(first, std::string(first.size(), '9'))};
       const auto digits = static_cast<uint32_t>(first.size());
       if (digits < JsonText::kMaxDigits) {
-        options.push_back(rules_.sequence(
-            {json_.digit('1', '9'), any(digits, JsonText::kMaxDigits - 1)}));
+        options.push_back(
+            rules_.sequence({json_.digit('1', '9'), any(digits, JsonText::kMaxDigits - 1)}));
       }
       return rules_.choice(options);
     }
@@ -93,16 +93,15 @@ class Fractions {
     if (f.empty()) {
       if (inclusive) return digits_.any(1, room);
       // not all zeros
-      return rules_.choice(
-          {rules_.sequence({json_.digit('1', '9'), digits_.any(0, room - 1)}),
-           rules_.sequence({rules_.literal("0"), from(f, false, room - 1)})});
+      return rules_.choice({rules_.sequence({json_.digit('1', '9'), digits_.any(0, room - 1)}),
+                            rules_.sequence({rules_.literal("0"), from(f, false, room - 1)})});
     }
     const char d = f[0];
     const std::string_view rest = f.substr(1);
     std::vector<Expr> then = {from(rest, inclusive, room - 1)};
     if (rest.empty() && inclusive) then.push_back(rules_.literal(""));
-    return rules_.choice({higher(d, '9', room - 1),
-                          rules_.sequence({json_.digit(d, d), rules_.choice(then)})});
+    return rules_.choice(
+        {higher(d, '9', room - 1), rules_.sequence({json_.digit(d, d), rules_.choice(then)})});
   }
 
   // 0.s <= 0.f (or <).
@@ -115,8 +114,8 @@ class Fractions {
     const std::string_view rest = f.substr(1);
     std::vector<Expr> then = {up_to(rest, inclusive, room - 1)};
     if (!rest.empty() || inclusive) then.push_back(rules_.literal(""));
-    return rules_.choice({lower('0', d, room - 1),
-                          rules_.sequence({json_.digit(d, d), rules_.choice(then)})});
+    return rules_.choice(
+        {lower('0', d, room - 1), rules_.sequence({json_.digit(d, d), rules_.choice(then)})});
   }
 
   // Both at once, for bounds with the same whole part; f <= g.
@@ -125,8 +124,8 @@ class Fractions {
     const char a = f.empty() ? '0' : f[0], b = g.empty() ? '0' : g[0];
     const std::string_view f_rest = f.empty() ? f : f.substr(1);
     const std::string_view g_rest = g.empty() ? g : g.substr(1);
-    const bool f_ends = f_rest.empty() && from_f;       // s may end at f's value
-    const bool g_ends = !g_rest.empty() || to_g;        // and at g's
+    const bool f_ends = f_rest.empty() && from_f;  // s may end at f's value
+    const bool g_ends = !g_rest.empty() || to_g;   // and at g's
     if (a == b) {
       std::vector<Expr> then = {between(f_rest, from_f, g_rest, to_g, room - 1)};
       if (f_ends && g_ends) then.push_back(rules_.literal(""));
@@ -139,9 +138,9 @@ class Fractions {
     std::vector<Expr> options = {rules_.sequence({json_.digit(a, a), rules_.choice(low)}),
                                  rules_.sequence({json_.digit(b, b), rules_.choice(high)})};
     if (b - a > 1) {
-      options.push_back(rules_.sequence(
-          {json_.digit(static_cast<char>(a + 1), static_cast<char>(b - 1)),
-           digits_.any(0, room - 1)}));
+      options.push_back(
+          rules_.sequence({json_.digit(static_cast<char>(a + 1), static_cast<char>(b - 1)),
+                           digits_.any(0, room - 1)}));
     }
     return rules_.choice(options);
   }
@@ -183,8 +182,8 @@ Expr add_magnitudes(JsonText& json, const Bound& low, const std::optional<Bound>
   const auto first = static_cast<uint64_t>(low.whole) + 1;
   if (!high || first < static_cast<uint64_t>(high->whole)) {
     const uint64_t last = high ? static_cast<uint64_t>(high->whole) - 1 : kNoBound;
-    options.push_back(rules.sequence({digits.whole(first, last),
-                                      rules.optional(with_point(digits.any(1, kDigitsAfterPoint)))}));
+    options.push_back(rules.sequence(
+        {digits.whole(first, last), rules.optional(with_point(digits.any(1, kDigitsAfterPoint)))}));
   }
   if (high) {
     const Expr high_whole = rules.literal(std::to_string(high->whole));
@@ -234,9 +233,9 @@ Rules::Expr add_multiples(JsonText& json, int64_t step) {
   std::vector<Rules::Rule> remainders;
   for (int64_t r = 0; r < step; ++r) remainders.push_back(rules.declare());
   const auto after = [&](int64_t remainder, int digit) {
-    return rules.sequence({rules.literal(std::to_string(digit)),
-                           rules.call(remainders[static_cast<size_t>((remainder * 10 + digit) %
-                                                                     step)])});
+    return rules.sequence(
+        {rules.literal(std::to_string(digit)),
+         rules.call(remainders[static_cast<size_t>((remainder * 10 + digit) % step)])});
   };
   for (int64_t r = 0; r < step; ++r) {
     std::vector<Expr> options;
@@ -246,8 +245,8 @@ Rules::Expr add_multiples(JsonText& json, int64_t step) {
   }
   std::vector<Expr> first;
   for (int digit = 1; digit <= 9; ++digit) first.push_back(after(0, digit));
-  return rules.choice({rules.literal("0"), rules.sequence({rules.optional(rules.literal("-")),
-                                                           rules.choice(first)})});
+  return rules.choice({rules.literal("0"),
+                       rules.sequence({rules.optional(rules.literal("-")), rules.choice(first)})});
 }
 
 Rules::Expr add_multiples(JsonText& json, int64_t step, int64_t min, int64_t max) {
@@ -262,8 +261,8 @@ Rules::Expr add_multiples(JsonText& json, int64_t step, int64_t min, int64_t max
 std::optional<Bound> to_bound(double value, bool inclusive) {
   if (!(std::abs(value) < kMaxWhole)) return std::nullopt;
   char text[64];
-  const auto done = std::to_chars(text, text + sizeof(text), std::abs(value),
-                                  std::chars_format::fixed);
+  const auto done =
+      std::to_chars(text, text + sizeof(text), std::abs(value), std::chars_format::fixed);
   if (done.ec != std::errc()) return std::nullopt;
   const std::string_view digits(text, static_cast<size_t>(done.ptr - text));
   const size_t point = digits.find('.');

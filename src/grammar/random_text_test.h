@@ -19,15 +19,23 @@ namespace tulou::grammar {
 inline VocabularyData byte_vocabulary() {
   VocabularyData data;
   for (int byte = 0; byte < 256; ++byte) data.tokens.emplace_back(1, static_cast<char>(byte));
-  for (const char* piece :
-       {"{\"",  "\":",   "\": ",     "\",",      "\", \"",       "\"}",
-        "\"},", "}}",    "]}",       "},{",      "[]",           "{}",
-        ", ",   ",\"",   "\n ",      "\n  ",     "\n\t",         "true",
-        "null", "false", "12",       "1.5",      "-1",           "e+",
-        "abc",  "the",   "name",     "\\u",      "\\n",          "\\\\",
-        "\\\"", "00",    "2024-",    "[\"",      "\"]",          " \"",
-        ": {",  ": [",   "://",      "@",        "ab",           "bb",
-        "aaaa", "\":\"", "\xC3\xA9", "\xE2\x82", "\xE4\xB8\xAD", "\xF0\x9F\x98\x80"}) {
+  for (const char* piece : {"{\"",      "\":",          "\": ",
+                            "\",",      "\", \"",       "\"}",
+                            "\"},",     "}}",           "]}",
+                            "},{",      "[]",           "{}",
+                            ", ",       ",\"",          "\n ",
+                            "\n  ",     "\n\t",         "true",
+                            "null",     "false",        "12",
+                            "1.5",      "-1",           "e+",
+                            "abc",      "the",          "name",
+                            "\\u",      "\\n",          "\\\\",
+                            "\\\"",     "00",           "2024-",
+                            "[\"",      "\"]",          " \"",
+                            ": {",      ": [",          "://",
+                            "@",        "ab",           "bb",
+                            "aaaa",     "\":\"",        "\"aaaa",
+                            "[\"aaaaa", "aaa\",\"a",    "\xC3\xA9",
+                            "\xE2\x82", "\xE4\xB8\xAD", "\xF0\x9F\x98\x80"}) {
     data.tokens.emplace_back(piece);
   }
   data.tokens.emplace_back();

@@ -67,7 +67,8 @@ class Parser {
       if (!eat('$')) parts.push_back(around());
       options.push_back(rules_.sequence(std::move(parts)));
     } while (eat('|'));
-    if (at_ < pattern_.size()) invalid(peek() == ')' ? "unmatched \")\"" : "\"$\" is not at the end");
+    if (at_ < pattern_.size())
+      invalid(peek() == ')' ? "unmatched \")\"" : "\"$\" is not at the end");
     return rules_.choice(std::move(options));
   }
 
@@ -116,8 +117,7 @@ class Parser {
         return one_of_(character_class());
       case '.':
         ++at_;
-        return one_of_(subtract(all_code_points(),
-                                {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}}));
+        return one_of_(subtract(all_code_points(), {{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}}));
       case '\\': {
         const ClassEscape escape = escaped();
         return one_of_(escape.matches);
@@ -244,8 +244,7 @@ class Parser {
         return {subtract({{0, 0x7F}}, word_characters()),
                 subtract(all_code_points(), word_characters())};
       case 'S':
-        return {subtract(all_code_points(), all_spaces()),
-                subtract(all_code_points(), spaces())};
+        return {subtract(all_code_points(), all_spaces()), subtract(all_code_points(), spaces())};
       default:
         break;
     }
@@ -255,14 +254,22 @@ class Parser {
 
   char32_t escaped_character(char32_t c) {
     switch (c) {
-      case 'n': return '\n';
-      case 'r': return '\r';
-      case 't': return '\t';
-      case 'f': return '\f';
-      case 'v': return '\v';
-      case 'x': return hexadecimal(2);
-      case 'u': return hexadecimal(4);
-      default: break;
+      case 'n':
+        return '\n';
+      case 'r':
+        return '\r';
+      case 't':
+        return '\t';
+      case 'f':
+        return '\f';
+      case 'v':
+        return '\v';
+      case 'x':
+        return hexadecimal(2);
+      case 'u':
+        return hexadecimal(4);
+      default:
+        break;
     }
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     const bool digit = c >= '0' && c <= '9';
@@ -310,9 +317,8 @@ std::u32string checked(std::string_view pattern) {
 
 Rules::Expr add_regex(Rules& rules, std::string_view pattern) {
   // NUL cannot stand in a token's bytes as XGrammar takes them.
-  Parser parser(rules, checked(pattern), [&](const Class& ranges) {
-    return rules.one_of(subtract(ranges, {{0, 0}}));
-  });
+  Parser parser(rules, checked(pattern),
+                [&](const Class& ranges) { return rules.one_of(subtract(ranges, {{0, 0}})); });
   return rules.then(parser.parse([&] { return rules.literal(""); }), rules.literal(""));
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <utility>
 
 #include "base/error.h"
@@ -153,7 +154,7 @@ Rules::Expr Rules::repeat(Expr body, uint32_t min, uint32_t max) {
       characters += range.last - range.first + 1;
     }
     if (characters > kManyCharacters) {
-      return sequence({repeat(body, min, min), at_most(body, max - min)});
+      return counted(body, min, max);
     }
   }
   return add({.kind = Kind::kRepeat, .parts = {body}, .min = min, .max = max});
@@ -178,10 +179,10 @@ Rules::Expr Rules::shared(Expr body) {
   return call(rule);
 }
 
-Rules::Expr Rules::at_most(Expr one_character, uint32_t most) {
+Rules::Expr Rules::counted(Expr one_character, uint32_t min, uint32_t max) {
   const Rule rule = declare();
-  define(rule, repeat(one_character, 0, kUnbounded));
-  at_most_[rule] = most;
+  define(rule, sequence({repeat(one_character, min, min), repeat(one_character, 0, kUnbounded)}));
+  counted_[rule] = max;
   return call(rule);
 }
 
@@ -205,8 +206,66 @@ Rules::Expr Rules::then(Expr body, Expr rest) {
   }
 }
 
-Rules::Expr Rules::then_repeat(const Node& n, Expr rest) {
+// Of what stands in patterns: no rule there leads back to itself.
+bool Rules::is_empty_allowed(Expr expr) const {
+  const Node& n = node(expr);
+  const auto part_allows = [&](Expr part) { return is_empty_allowed(part); };
+  switch (n.kind) {
+    case Kind::kLiteral:
+      return n.text.empty();
+    case Kind::kClass:
+      return false;
+    case Kind::kSequence:
+      return std::all_of(n.parts.begin(), n.parts.end(), part_allows);
+    case Kind::kChoice:
+      return std::any_of(n.parts.begin(), n.parts.end(), part_allows);
+    case Kind::kRepeat:
+      return n.min == 0 || part_allows(n.parts[0]);
+    case Kind::kCall:
+      return is_empty_allowed(bodies_[static_cast<size_t>(n.rule)]);
+  }
+  return false;
+}
+
+// The same texts but for the empty one.
+Rules::Expr Rules::without_empty(Expr expr) {
+  if (!is_empty_allowed(expr)) return expr;
+  const Node n = node(expr);
+  std::vector<Expr> options;
+  switch (n.kind) {
+    case Kind::kChoice:
+      for (const Expr part : n.parts) options.push_back(without_empty(part));
+      return choice(std::move(options));
+    case Kind::kSequence:
+      for (size_t i = 0; i < n.parts.size(); ++i) {  // the first part that is not empty
+        std::vector<Expr> parts = {without_empty(n.parts[i])};
+        parts.insert(parts.end(), n.parts.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                     n.parts.end());
+        options.push_back(sequence(std::move(parts)));
+      }
+      return choice(std::move(options));
+    case Kind::kRepeat:
+      return n.max == 0 ? nothing() : repeat(without_empty(n.parts[0]), 1, n.max);
+    case Kind::kCall: {
+      const auto most = counted_.find(n.rule);
+      if (most == counted_.end()) return without_empty(bodies_[static_cast<size_t>(n.rule)]);
+      // As counted() makes them: a sequence that ends with the repeated class.
+      const Expr loop = node(bodies_[static_cast<size_t>(n.rule)]).parts.back();
+      return counted(node(loop).parts[0], 1, most->second);
+    }
+    default:
+      return nothing();
+  }
+}
+
+Rules::Expr Rules::then_repeat(const Node& given, Expr rest) {
   constexpr uint32_t kMaxCopies = 64;
+  Node n = given;
+  // A loop around what may be empty could turn without end.
+  if (is_empty_allowed(n.parts[0])) {
+    n.min = 0;
+    n.parts[0] = without_empty(n.parts[0]);
+  }
   const Expr body = n.parts[0];
   const bool is_class = node(body).kind == Kind::kClass;
   if (n.max == kUnbounded) {
@@ -218,8 +277,10 @@ Rules::Expr Rules::then_repeat(const Node& n, Expr rest) {
       define(loop, choice({then(body, call(loop)), rest}));
       tail = call(loop);
     }
-    return n.min == 0 ? tail : then_repeat({.kind = Kind::kRepeat, .parts = {body},
-                                            .min = n.min, .max = n.min}, tail);
+    return n.min == 0
+               ? tail
+               : then_repeat({.kind = Kind::kRepeat, .parts = {body}, .min = n.min, .max = n.min},
+                             tail);
   }
   if (is_class || n.max > kMaxCopies) return sequence({repeat(body, n.min, n.max), rest});
   rest = shared(rest);
@@ -334,8 +395,8 @@ std::string Rules::ebnf(Rule root) const {
     waiting.pop_back();
     const Expr body = bodies_[static_cast<size_t>(rule)];
     out += "r" + std::to_string(static_cast<size_t>(rule));
-    const auto counted = at_most_.find(rule);
-    if (counted != at_most_.end()) out += "[max_chars=" + std::to_string(counted->second) + "]";
+    const auto most = counted_.find(rule);
+    if (most != counted_.end()) out += "[max_chars=" + std::to_string(most->second) + "]";
     out += " ::= ";
     write(out, body, finite);
     out += '\n';

@@ -50,8 +50,9 @@ class Rules {
   // itself last and that holds `rest`. A rule that could end after each character would leave
   // XGrammar every token that crosses its end to try at run time (a hundred times slower).
   Expr then(Expr body, Expr rest);
-  // At most `most` characters of a class, counted by XGrammar and not by states.
-  Expr at_most(Expr one_character, uint32_t most);
+  // `min` to `max` characters of a class, the maximum counted by XGrammar and not by states. Within
+  // one rule: a token that crosses into a counted rule from outside would be let through.
+  Expr counted(Expr one_character, uint32_t min, uint32_t max);
 
   // A rule that is defined later or right away, and its use.
   Rule declare();
@@ -77,6 +78,8 @@ class Rules {
 
   Expr add(Node node);
   Expr then_repeat(const Node& repeat, Expr rest);
+  bool is_empty_allowed(Expr expr) const;
+  Expr without_empty(Expr expr);
   const Node& node(Expr expr) const { return nodes_[static_cast<size_t>(expr)]; }
   std::vector<bool> finite_rules() const;
   bool is_finite(Expr expr, const std::vector<bool>& finite) const;
@@ -85,7 +88,7 @@ class Rules {
 
   std::vector<Node> nodes_;
   std::vector<Expr> bodies_;          // of the rules
-  std::map<Rule, uint32_t> at_most_;  // rules whose characters are counted
+  std::map<Rule, uint32_t> counted_;  // rules whose characters are counted
 };
 
 }  // namespace tulou::grammar

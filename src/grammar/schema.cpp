@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/utf8.h"
+#include "base/number.h"
 #include "grammar/schema_walker.h"
 
 namespace tulou::grammar {
@@ -15,8 +15,8 @@ using std::string_view;
 
 // No effect on what is valid.
 constexpr std::array<string_view, 15> kAnnotations = {
-    "$schema",  "$id",      "$comment",  "$defs",     "definitions", "title", "description",
-    "default",  "examples", "deprecated", "readOnly", "writeOnly",   "example",
+    "$schema",       "$id",      "$comment",   "$defs",    "definitions", "title",   "description",
+    "default",       "examples", "deprecated", "readOnly", "writeOnly",   "example",
     "discriminator",  // of OpenAPI: names a property that the branches of oneOf fix themselves
     "strict"};
 
@@ -202,8 +202,7 @@ SchemaWalker::Expr SchemaWalker::make(const Place& place) {
 
 bool SchemaWalker::is_string_keyword(string_view name) {
   const Keyword* const keyword = find_keyword(name);
-  return is_annotation(name) || name == "type" ||
-         (keyword != nullptr && keyword->types == kString);
+  return is_annotation(name) || name == "type" || (keyword != nullptr && keyword->types == kString);
 }
 
 // Unknown keywords are refused wherever they stand; whether a known one has its right type is
@@ -241,10 +240,9 @@ SchemaWalker::Place SchemaWalker::target(const Place& place) const {
     const auto step = unescaped(string_view(uri).substr(begin, end - begin));
     if (step && at->is_object() && at->contains(*step)) {
       at = &at->at(*step);
-    } else if (step && at->is_array() && !step->empty() && step->size() < 6 &&
-               step->find_first_not_of("0123456789") == std::string::npos &&
-               std::stoul(*step) < at->size()) {
-      at = &at->at(std::stoul(*step));
+    } else if (const auto index = step ? base::parse_uint(*step) : std::nullopt;
+               index && at->is_array() && *index < at->size()) {
+      at = &at->at(*index);
     } else {
       invalid(place, "\"$ref\" points to nothing: " + uri);
     }
@@ -255,12 +253,12 @@ SchemaWalker::Place SchemaWalker::target(const Place& place) const {
 
 unsigned SchemaWalker::type_named(string_view name) {
   constexpr std::array<std::pair<string_view, unsigned>, 7> kTypes = {{{"null", kNull},
-                                                                      {"boolean", kBoolean},
-                                                                      {"integer", kInteger},
-                                                                      {"number", kNumber},
-                                                                      {"string", kString},
-                                                                      {"array", kArray},
-                                                                      {"object", kObject}}};
+                                                                       {"boolean", kBoolean},
+                                                                       {"integer", kInteger},
+                                                                       {"number", kNumber},
+                                                                       {"string", kString},
+                                                                       {"array", kArray},
+                                                                       {"object", kObject}}};
   for (const auto& [type_name, type] : kTypes) {
     if (type_name == name) return type;
   }

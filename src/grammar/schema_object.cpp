@@ -73,9 +73,9 @@ SchemaWalker::Expr SchemaWalker::object(const Place& place) {
   check_object(place);
   if (has_any(*place.schema, {"patternProperties"})) return object_of_patterns(place);
   if (has_any(*place.schema, {"propertyNames"})) return object_of_names(place);
-  if (!has_any(*place.schema, {"properties", "required"}) &&
-      !place.has("additionalProperties") && !place.has("unevaluatedProperties") &&
-      !place.has("minProperties") && !place.has("maxProperties")) {
+  if (!has_any(*place.schema, {"properties", "required"}) && !place.has("additionalProperties") &&
+      !place.has("unevaluatedProperties") && !place.has("minProperties") &&
+      !place.has("maxProperties")) {
     return json_.object();
   }
   return members(place, read_members(place));
@@ -97,10 +97,10 @@ SchemaWalker::Members SchemaWalker::read_members(const Place& place) {
       add(name, schema(properties.below(name)));
     }
   }
-  const bool closed = (place.has("additionalProperties") &&
-                       place.at("additionalProperties") == Json(false)) ||
-                      (!place.has("additionalProperties") && place.has("unevaluatedProperties") &&
-                       place.at("unevaluatedProperties") == Json(false));
+  const bool closed =
+      (place.has("additionalProperties") && place.at("additionalProperties") == Json(false)) ||
+      (!place.has("additionalProperties") && place.has("unevaluatedProperties") &&
+       place.at("unevaluatedProperties") == Json(false));
   const auto further = further_value(place, !result.named.empty() || !result.required.empty());
   for (const std::string& name : result.required) {
     if (place.has("properties") && place.at("properties").contains(name)) continue;
@@ -120,8 +120,8 @@ SchemaWalker::Expr SchemaWalker::object_of_patterns(const Place& place) {
   const std::string pattern = patterns.schema->items().begin().key();
   const Expr key = json_.quoted(add_json_pattern(json_, pattern));
   Members result;
-  result.further = rules_.shared(
-      rules_.sequence({key, json_.colon(), schema(patterns.below(pattern))}));
+  result.further =
+      rules_.shared(rules_.sequence({key, json_.colon(), schema(patterns.below(pattern))}));
   result.min = count(place, "minProperties", 0);
   result.max = count(place, "maxProperties", Rules::kUnbounded);
   return members(place, result);
@@ -206,8 +206,8 @@ SchemaWalker::Expr SchemaWalker::member_list(const Place& place, const Members& 
     for (uint32_t c = 0; c <= std::min(cap, i); ++c) {
       std::vector<Expr> options;
       if (c < all.max) {
-        options.push_back(rules_.sequence(
-            {separated(all.named[i].second, c), next[std::min(c + 1, cap)]}));
+        options.push_back(
+            rules_.sequence({separated(all.named[i].second, c), next[std::min(c + 1, cap)]}));
       }
       if (!all.required.contains(all.named[i].first)) options.push_back(next[c]);
       here.push_back(rules_.shared(rules_.choice(std::move(options))));

@@ -15,7 +15,8 @@ SchemaWalker::Expr SchemaWalker::any_of(const Place& place, std::string_view key
     invalid(place, "\"" + std::string(keyword) + "\" is not a list of schemas");
   }
   std::vector<Expr> options;
-  for (size_t i = 0; i < list.size(); ++i) options.push_back(in_place(place, place.below(keyword, i)));
+  for (size_t i = 0; i < list.size(); ++i)
+    options.push_back(in_place(place, place.below(keyword, i)));
   if (keyword == "oneOf") check_disjoint(place);
   return rules_.choice(std::move(options));
 }
@@ -98,9 +99,8 @@ bool SchemaWalker::disjoint(const Shape& a, const Shape& b) {
     return std::none_of(one.begin(), one.end(), [&](const Json& value) {
       return std::any_of(other.begin(), other.end(), [&](const Json& candidate) {
         // Members may stand in another order: two objects, or lists of them, count as equal.
-        return value == candidate ||
-               (value.is_structured() && candidate.is_structured() &&
-                value.is_object() == candidate.is_object());
+        return value == candidate || (value.is_structured() && candidate.is_structured() &&
+                                      value.is_object() == candidate.is_object());
       });
     });
   };

@@ -114,8 +114,8 @@ std::optional<int64_t> SchemaWalker::integer_bound(const Place& place, bool lowe
     const Json& value = place.at(keyword);
     if (!(std::abs(*number) < 9e18)) unsupported(place, keyword, "it is beyond 64 bits");
     const double rounded = lower ? std::ceil(*number) : std::floor(*number);
-    int64_t whole = value.is_number_integer() ? value.get<int64_t>()
-                                              : static_cast<int64_t>(rounded);
+    int64_t whole =
+        value.is_number_integer() ? value.get<int64_t>() : static_cast<int64_t>(rounded);
     if (keyword == exclusive && rounded == *number) whole += lower ? 1 : -1;
     if (!bound) bound = whole;
     bound = lower ? std::max(*bound, whole) : std::min(*bound, whole);

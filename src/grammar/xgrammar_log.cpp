@@ -1,6 +1,6 @@
 // What XGrammar says: errors are thrown, and warnings are dropped, since the standard error stream
 // is the program's own. Compiled with XGrammar (XGRAMMAR_LOG_CUSTOMIZE).
-#include "support/logging.h"
+#include <support/logging.h>
 
 #include <string>
 

@@ -40,14 +40,13 @@ Json run_case(GrammarCompiler& compiler, const VocabularyData& vocabulary, const
   Json result = Json::object();
   const auto begin = std::chrono::steady_clock::now();
   const auto elapsed = [&] {
-    const std::chrono::duration<double, std::milli> time =
-        std::chrono::steady_clock::now() - begin;
+    const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;
     return time.count();
   };
   std::shared_ptr<const CompiledGrammar> grammar;
   try {
-    grammar = compiler.compile({kind_of(one.at("kind").get<std::string>()),
-                                one.at("text").get<std::string>()});
+    grammar = compiler.compile(
+        {kind_of(one.at("kind").get<std::string>()), one.at("text").get<std::string>()});
   } catch (const tulou::base::Error& error) {
     result["error"] = error.id();
     result["message"] = error.what();
