@@ -138,8 +138,7 @@ GenerationPlan plan_generation(std::shared_ptr<LoadedModel> model, const Generat
     if (size >= context) throw base::Error("serve.context_length", size, context);
   }
   const int64_t vocab_size = model->config().vocab_size;
-  for (const auto& [token, bias] : request.logit_bias)
-    check_token("logit_bias", token, vocab_size);
+  for (const auto& [token, bias] : request.logit_bias) check_token("logit_bias", token, vocab_size);
   for (const int32_t token : request.stop_token_ids)
     check_token("stop_token_ids", token, vocab_size);
   check_budget(request, static_cast<int64_t>(prompts.size()), prompt_tokens, context,
