@@ -71,7 +71,7 @@ def test_keys(work):
 def test_drain(work):
     """Ctrl-C: what runs is finished, nothing new is taken, exit code 0."""
     with work.server(work.real, work.tiny, "--context", "512") as server:
-        body = {**LONG, "max_tokens": 60}
+        body = {**LONG, "max_tokens": 30}
         whole = server.ask("/v1/completions", {**body, "stream": False})["choices"][0]["text"]
         connection, response = server.begin("/v1/completions", body)
         stream = events(response)
@@ -146,8 +146,7 @@ def test_refusals(work):
     check("TLS" in said.upper(), f"0.0.0.0 without TLS: {said}")
     os.chmod(path, 0o644)
     check("600" in refused(work, work.tiny, "--port", "0", "--api-keys", path), "readable keys")
-    check("memory" in refused(work, work.tiny, "--port", "0", "--memory", "1MiB",
-                              "--context", "1000000").lower(), "no room")
+    check("memory" in refused(work, work.tiny, "--port", "0", "--memory", "1MiB"), "no room")
 
 
 def test_a_closed_connection_ends_the_answer(server):
