@@ -15,8 +15,8 @@ namespace tulou::net {
 namespace {
 
 constexpr size_t kMaxMethod = 32;
-constexpr std::array<std::string_view, 8> kMethods = {"GET",    "HEAD",    "POST",  "PUT",
-                                                      "DELETE", "OPTIONS", "PATCH", "TRACE"};
+constexpr std::array<std::string_view, 9> kMethods = {"GET",     "HEAD",  "POST",  "PUT",  "DELETE",
+                                                      "OPTIONS", "PATCH", "TRACE", "QUERY"};
 // Fields whose repetition would leave open which one counts.
 constexpr std::array<std::string_view, 10> kOnce = {"authorization",
                                                     "content-type",

@@ -87,7 +87,7 @@ def test_only_what_is_new_is_read(server):
     turn = [{"role": "user", "content": "Tell me of the river that flows through Rome. " * 14}]
     for model in (REAL, TINY):
         first = plain(client, model=model, messages=turn)
-        check(first.usage.prompt_tokens_details.cached_tokens == 0, f"{model}: {first.usage}")
+        check(first.usage.prompt_tokens_details.cached_tokens < 64, f"{model}: {first.usage}")
         again = plain(client, model=model, messages=turn)
         check(again.choices[0].message == first.choices[0].message, f"{model}: another answer")
         second = plain(client, model=model, messages=[

@@ -55,8 +55,8 @@ CHATS = [
     ({"tools": [{"type": "web"}]}, "tools[0].type"),
     ({"tools": [{"type": "function"}]}, "tools[0].function"),
     (tool(name=""), "tools[0].function.name"), (tool(name="a b"), "tools[0].function.name"),
-    (tool(parameters=1), "tools[0].function.parameters"), (tool(strict="x"),
-                                                         "tools[0].function.strict"),
+    (tool(parameters=1), "tools[0].function.parameters"),
+    (tool(strict="x"), "tools[0].function.strict"),
     ({"tool_choice": "required"}, "tool_choice"), ({"tool_choice": "any"}, "tool_choice"),
     ({"tool_choice": {"type": "function", "function": {"name": "g"}}}, "tool_choice"),
     ({"response_format": "json"}, "response_format"),
@@ -79,7 +79,8 @@ CHATS = [
 COMPLETIONS = [
     ({"prompt": None}, "prompt"), ({"prompt": []}, "prompt"), ({"prompt": {}}, "prompt"),
     ({"prompt": [1.5]}, "prompt"), ({"prompt": [-1]}, "prompt"), ({"prompt": [99999]}, "prompt"),
-    ({"prompt": [[]]}, "prompt"), ({"prompt": [True]}, "prompt"), ({"echo": 1}, "echo"), ({"suffix": "x"}, "suffix"),
+    ({"prompt": [[]]}, "prompt"), ({"prompt": [True]}, "prompt"), ({"echo": 1}, "echo"),
+    ({"suffix": 1}, "suffix"), ({"suffix": "x"}, "model"),  # a model without such tokens
 ]
 TEXTS = [b"", b"{", b"[]", b"1", b"null", b'"x"', b'{"a":1}}', b'{"model":"\xff"}',
          b'{"model":"\\ud800"}', b'{"n":1,"n":2}', b"\xef\xbb\xbf{}", b"{'a':1}", b'{"a":1,}',

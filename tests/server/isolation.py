@@ -59,9 +59,9 @@ class User(threading.Thread):
     def run(self):
         chance = random.Random(self.bodies[0]["messages"][1]["content"])
         try:
-            while self.problem is None and time.monotonic() < self.end:
+            while time.monotonic() < self.end or not self.answers:
                 at = chance.randrange(len(self.bodies))
-                if chance.random() < 0.15:
+                if self.answers and chance.random() < 0.2:
                     self.text(self.bodies[at], chance.randrange(1, 20))
                     self.cancels += 1
                     continue
@@ -100,7 +100,6 @@ def test_isolation(work):
         problems = [f"{user.problem}" for user in users if user.problem]
         check(not problems, "; ".join(problems[:3]))
         answers, cancels = sum(u.answers for u in users), sum(u.cancels for u in users)
-        check(all(user.answers for user in users), "a user got no answer")
         server.key = secrets[0]
         hits = server.metric("tulou_prefix_cache_hits_total", TINY)
         check(hits > 0, "the cache had no part in this")
