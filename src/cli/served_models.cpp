@@ -1,5 +1,6 @@
 #include "cli/served_models.h"
 
+#include <ctime>
 #include <filesystem>
 #include <utility>
 
@@ -31,6 +32,11 @@ std::unique_ptr<grammar::GrammarCompiler> make_grammars(
   return std::make_unique<grammar::GrammarCompiler>(data, helper);
 }
 
+model::WeightPlan weights_plan(const std::string& path) {
+  const auto checkpoint = checkpoint::Checkpoint::open(path);
+  return model::plan_weights(*checkpoint, model::read_model_config(*checkpoint), false);
+}
+
 }  // namespace
 
 std::string suggested_name(const std::string& path) {
@@ -40,10 +46,7 @@ std::string suggested_name(const std::string& path) {
   return name.empty() ? "model" : name;
 }
 
-uint64_t weights_bytes(const std::string& path) {
-  const auto checkpoint = checkpoint::Checkpoint::open(path);
-  return model::plan_weights(*checkpoint, model::read_model_config(*checkpoint), false).bytes;
-}
+uint64_t weights_bytes(const std::string& path) { return weights_plan(path).bytes; }
 
 std::shared_ptr<serve::LoadedModel> load_served_model(
     const ServedModelSettings& settings, const ModelSettings& model_settings,
@@ -60,6 +63,9 @@ std::shared_ptr<serve::LoadedModel> load_served_model(
   auto grammars = make_grammars(text, session->config(), helper);
   serve::ServedModel info;
   info.id = settings.names.front();
+  info.created = std::time(nullptr);
+  info.trained_context = session->config().max_position_embeddings;
+  info.num_parameters = static_cast<int64_t>(weights_plan(settings.path).parameters);
   info.max_model_len = engine->options().context;
   info.vocab_size = session->config().vocab_size;
   info.size_bytes = static_cast<int64_t>(session->model().weights().bytes());
