@@ -105,6 +105,15 @@ inline constexpr const char* kResponseSchemas = R"json({
   "properties": {"status": {"type": "string"}}},
 "Version": {"type": "object", "required": ["version"],
   "properties": {"version": {"type": "string"}}},
+"Running": {"type": "object", "required": ["version", "uptime_seconds", "models"], "properties": {
+  "version": {"type": "string"}, "uptime_seconds": {"type": "number"},
+  "models": {"type": "array", "items": {"type": "object", "required": ["names", "state"],
+    "properties": {
+      "names": {"type": "array", "items": {"type": "string"}}, "state": {"type": "string"},
+      "weights_bytes": {"type": "integer"}, "cache_bytes": {"type": "integer"},
+      "context": {"type": "integer"}, "running": {"type": "integer"},
+      "waiting": {"type": "integer"}, "generated_tokens": {"type": "integer"},
+      "prompt_tokens": {"type": "integer"}, "tokens_per_second": {"type": "number"}}}}}},
 "Document": {"type": "object", "required": ["openapi", "paths"]}
 })json";
 

@@ -91,6 +91,8 @@ std::vector<net::Route> make_routes(Service& service) {
   add("POST", "/tokenize", kKey, tokenize);
   add("POST", "/detokenize", kKey, detokenize);
   add("GET", "/tokenizer_info", kKey, tokenizer_info);
+  add("GET", "/tulou/ps", kKey, show_running);
+  add("POST", "/tulou/stop", kKey, stop);
   add("GET", "/health", kOpen, ready);
   add("GET", "/livez", kOpen, alive);
   add("GET", "/readyz", kOpen, ready);

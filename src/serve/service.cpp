@@ -67,6 +67,16 @@ Caller Service::caller(const net::HttpRequest& request) const {
   return caller;
 }
 
+bool Service::may_administer(const net::HttpRequest& request) const {
+  if (!keys_) return request.peer == "unix" || net::is_loopback(request.peer);
+  const auto key = keys_->by_id(request.identity);
+  return key && key->role == KeyRole::kAdmin;
+}
+
+double Service::uptime_seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+}
+
 void Service::keep(const std::shared_ptr<Generation>& generation, const Caller& caller) {
   const std::lock_guard lock(mutex_);
   std::erase_if(running_, [](const Running& one) {

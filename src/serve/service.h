@@ -47,6 +47,14 @@ class Service {
   void run(GenerationPlan plan, std::unique_ptr<AnswerSink> sink,
            const std::shared_ptr<net::HttpExchange>& exchange);
 
+  // Whether who asks may change the server: with an admin key, or, where no keys are needed, from
+  // this machine.
+  bool may_administer(const net::HttpRequest& request) const;
+  // What ends the server; set before the first request. Must be quick.
+  void set_end(std::function<void()> end) { end_server_ = std::move(end); }
+  void end_server() const { end_server_(); }
+  double uptime_seconds() const;
+
   // How jobs are run; set before the first request.
   void set_post(Generation::Post post) { post_ = std::move(post); }
   const Generation::Post& post() const { return post_; }
@@ -74,6 +82,8 @@ class Service {
   std::string version_;
   Metrics metrics_;
   Generation::Post post_;
+  std::function<void()> end_server_;
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::atomic<bool> stopping_{false};
   std::mutex mutex_;  // guards what follows
   std::vector<Running> running_;
