@@ -24,6 +24,8 @@ const std::vector<CommandEntry>& commands() {
       {"quantize", "Make a GGUF file, smaller or of another type", kUsing, make_quantize},
       {"imatrix", "Which weights matter for a text, for quantize", kUsing, make_imatrix},
       {"serve", "Answer over HTTP, for any OpenAI client", kUsing, make_serve},
+      {"ps", "Show what a running server serves", kUsing, make_ps},
+      {"stop", "End a running server, or unload one of its models", kUsing, make_stop},
       {"keys", "Make, list and revoke API keys", kUsing, make_keys},
       {"tokenize", "Text to token ids", kScripts, make_tokenize},
       {"detokenize", "Token ids to text", kScripts, make_detokenize},

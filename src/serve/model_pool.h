@@ -7,6 +7,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,9 +33,9 @@ struct PooledModel {
 };
 
 struct PoolOptions {
-  uint64_t budget = 0;                              // bytes of all that are loaded at one time
-  std::optional<std::chrono::milliseconds> idle;    // then one that nobody uses is unloaded
-  size_t max_waiting = 256;                         // who waits for models to be loaded
+  uint64_t budget = 0;                            // bytes of all that are loaded at one time
+  std::optional<std::chrono::milliseconds> idle;  // then one that nobody uses is unloaded
+  size_t max_waiting = 256;                       // who waits for models to be loaded
 };
 
 // For reports.
@@ -48,7 +49,8 @@ struct PoolEntry {
 // All may be called by any thread. A model is never freed while somebody holds it.
 class ModelPool {
  public:
-  // The first model is the one that a request without a name means. `engines` must outlive it.
+  // The first model is the one that a request without a name means. None may need more than the
+  // budget by itself. `engines` must outlive the pool.
   ModelPool(std::vector<PooledModel> models, const PoolOptions& options,
             engine::EngineThread& engines);
   // Waits for a loading that is under way. Engines are no longer stepped afterwards; what somebody
@@ -77,15 +79,15 @@ class ModelPool {
  private:
   struct Slot;
   struct Core;
-  static std::shared_ptr<LoadedModel> lease(const std::shared_ptr<Core>& core, Slot& slot,
-                                            bool is_use);
-  static std::shared_ptr<const void> hold(const std::shared_ptr<Core>& core, Slot& slot);
+  // These are called with the lock of the core held, and may give it up for a while.
+  using Lock = std::unique_lock<std::mutex>;
+  bool serve_next(Lock& lock);
+  bool make_room(const Slot& wanted);
+  void load_slot(Slot& slot, Lock& lock);
+  void tell_waiting(Slot& slot, const std::exception_ptr& error, Lock& lock);
+  void unload_unused(Lock& lock);
+  void mark_idle();
   void run();
-  void serve_next(std::unique_lock<std::mutex>& lock);
-  bool make_room(uint64_t bytes);
-  void load_slot(Slot& slot, std::unique_lock<std::mutex>& lock);
-  void unload_slot(Slot& slot, std::unique_lock<std::mutex>& lock);
-  void unload_idle();
 
   std::shared_ptr<Core> core_;  // those who hold models share it
   PoolOptions options_;

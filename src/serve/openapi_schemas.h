@@ -89,7 +89,7 @@ inline constexpr const char* kResponseSchemas = R"json({
   "object": {"const": "list"}, "data": {"type": "array", "items": {"type": "object",
     "required": ["id", "object", "created", "owned_by"], "properties": {
       "id": {"type": "string"}, "object": {"const": "model"}, "created": {"type": "integer"},
-      "owned_by": {"type": "string"}, "max_model_len": {"type": "integer"},
+      "owned_by": {"type": "string"}, "max_model_len": {"type": ["integer", "null"]},
       "meta": {"type": "object"}}}}}},
 "Tokens": {"type": "object", "required": ["count", "max_model_len", "tokens"], "properties": {
   "count": {"type": "integer"}, "max_model_len": {"type": "integer"},

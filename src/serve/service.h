@@ -18,21 +18,32 @@
 #include "serve/generation_plan.h"
 #include "serve/loaded_model.h"
 #include "serve/metrics.h"
+#include "serve/model_pool.h"
 
 namespace tulou::serve {
 
+// The model of a request has to be loaded first.
+struct ModelNotLoaded {
+  size_t index = 0;  // in the pool
+};
+
 class Service {
  public:
-  // `keys` may be null: everyone may ask.
-  Service(std::vector<std::shared_ptr<LoadedModel>> models, std::unique_ptr<ApiKeys> keys,
-          std::string version);
+  // `pool` must outlive it. `keys` may be null: everyone may ask.
+  Service(ModelPool& pool, std::unique_ptr<ApiKeys> keys, std::string version);
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
-  // The model of a request; an empty name is the first one. Error serve.model_not_found.
+  // The model of a request, which stays while the pointer lives; an empty name is the first one.
+  // Error serve.model_not_found; ModelNotLoaded, upon which the handler is to be called again when
+  // it is.
   std::shared_ptr<LoadedModel> model(std::string_view name) const;
-  const std::vector<std::shared_ptr<LoadedModel>>& models() const { return models_; }
+  ModelPool& pool() const { return pool_; }
+  // Has a model loaded and then calls `again` on the pool of the handlers; the client is told if
+  // that fails. Error serve.loading, serve.stopping.
+  void when_loaded(size_t index, const std::shared_ptr<net::HttpExchange>& exchange,
+                   std::function<void()> again);
   const std::string& version() const { return version_; }
   Metrics& metrics() { return metrics_; }
   ApiKeys* keys() { return keys_.get(); }
@@ -77,7 +88,7 @@ class Service {
   std::vector<std::shared_ptr<Generation>> alive();
   void ping();
 
-  std::vector<std::shared_ptr<LoadedModel>> models_;
+  ModelPool& pool_;
   std::unique_ptr<ApiKeys> keys_;
   std::string version_;
   Metrics metrics_;
