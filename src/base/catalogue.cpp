@@ -379,6 +379,10 @@ const std::vector<CatalogueEntry>& catalogue() {
        "load a file that /save has written"},
       {"cli.logit_file", kCorrupt, "{0}: not usable as saved logits: {1}",
        "write it again with --save-logits"},
+      {"cli.with_server", kInvalidInput, "{0} does not go with --server",
+       "give it to tulou serve, or leave it out"},
+      {"cli.server_refused", kInvalidInput, "{0}: the server answers {1}: {2}",
+       "change the request; a key is taken from TULOU_API_KEY"},
       {"cli.text_too_short", kInvalidInput, "{0}: {1} tokens are too few for windows of {2}",
        "use a longer text, or a smaller --context"},
       // quantize

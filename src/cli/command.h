@@ -53,5 +53,7 @@ std::unique_ptr<Command> make_quantize();
 std::unique_ptr<Command> make_imatrix();
 std::unique_ptr<Command> make_keys();
 std::unique_ptr<Command> make_serve();
+std::unique_ptr<Command> make_ps();
+std::unique_ptr<Command> make_stop();
 
 }  // namespace tulou::cli

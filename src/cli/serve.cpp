@@ -1,5 +1,7 @@
 // tulou serve: models over HTTP, for any OpenAI client.
+#include <algorithm>
 #include <csignal>
+#include <future>
 
 #include "base/buffer.h"
 #include "base/error.h"
@@ -12,6 +14,7 @@
 #include "cli/signal_pipe.h"
 #include "engine/engine_thread.h"
 #include "net/http_server.h"
+#include "serve/model_pool.h"
 #include "serve/service.h"
 
 namespace tulou::cli {
@@ -32,6 +35,18 @@ uint64_t bytes_value(const std::string& what, const std::string& text) {
   return *number * (gib ? 1024 * kMib : kMib);
 }
 
+// "90s", "10m", "2h". Error cli.bad_value.
+std::chrono::milliseconds time_value(const std::string& what, const std::string& text) {
+  const auto number = text.empty()
+                          ? std::nullopt
+                          : base::parse_uint(std::string_view(text).substr(0, text.size() - 1));
+  const char unit = text.empty() ? ' ' : text.back();
+  const int64_t seconds = unit == 's' ? 1 : unit == 'm' ? 60 : unit == 'h' ? 3600 : 0;
+  if (!number || *number == 0 || *number > 1'000'000 || seconds == 0)
+    throw base::Error("cli.bad_value", what, text, "a time such as 90s, 10m or 2h");
+  return std::chrono::seconds(static_cast<int64_t>(*number) * seconds);
+}
+
 class ServeCommand final : public Command {
  public:
   void declare(Arguments& arguments) override {
@@ -43,6 +58,9 @@ class ServeCommand final : public Command {
     arguments.value("--memory", "SIZE",
                     "For weights and caches together (8GiB; half of what is free)",
                     [this](const std::string& text) { memory_ = bytes_value("--memory", text); });
+    arguments.value("--idle", "TIME",
+                    "Unload a model that nobody has used for so long, as 90s, 10m, 2h (never)",
+                    [this](const std::string& text) { pool_.idle = time_value("--idle", text); });
     arguments.integer("--parallel", parallel_, 1, 1024, "Answers at once; more wait (16)");
     arguments.integer("--queue", queue_, 1, 1 << 20, "How many may wait; more are refused (1024)");
     arguments.text("--api-keys", "FILE", keys_, "Only who has a key of this file (tulou keys)");
@@ -69,18 +87,20 @@ class ServeCommand final : public Command {
     auto keys = keys_.empty() ? nullptr : std::make_unique<serve::ApiKeys>(keys_);
     // Before the first thread: it is a copy of this process.
     const auto helper = std::make_shared<grammar::Helper>();
-    auto models = load(settings, helper);
-    serve::Service service(models, std::move(keys), TULOU_VERSION);
+    ProgressBar progress;
+    auto models = plan(settings, helper, progress);
     engine::EngineThread engines([](const std::string& what) { message("error: " + what); });
+    serve::ModelPool pool(std::move(models), pool_, engines);
+    load_first(pool);
+    serve::Service service(pool, std::move(keys), TULOU_VERSION);
     configure(service);
     net::HttpServer server(http_, serve::make_routes(service));
     service.set_post([&server](std::function<void()> job) { server.post(std::move(job)); });
     SignalPipe signals;
+    service.set_end([] { std::raise(SIGTERM); });
     server.start();
-    for (const auto& model : models) engines.add(*model->engine);
-    introduce(out, models, server);
+    introduce(out, pool, server);
     serve_until_stopped(signals, service, server);
-    for (const auto& model : models) engines.remove(*model->engine);
     return kExitOk;
   }
 
@@ -101,46 +121,75 @@ class ServeCommand final : public Command {
     };
   }
 
-  std::vector<std::shared_ptr<serve::LoadedModel>> load(
-      const ModelSettings& settings, const std::shared_ptr<grammar::Helper>& helper) {
-    uint64_t weights = 0;
-    for (std::string& model : models_) weights += weights_bytes(model = resolve_model(model));
+  // What each model takes of the budget. All may be loaded at one time if a tenth of it is left for
+  // their caches, which share the rest; else each gets half of what its weights leave.
+  std::vector<serve::PooledModel> plan(const ModelSettings& settings,
+                                       const std::shared_ptr<grammar::Helper>& helper,
+                                       ProgressBar& progress) {
+    std::vector<WeightsSummary> weights;
+    uint64_t all = 0, largest = 0;
+    for (std::string& model : models_) {
+      weights.push_back(weights_summary(model = resolve_model(model)));
+      all += weights.back().bytes;
+      largest = std::max(largest, weights.back().bytes);
+    }
     const uint64_t free = base::available_memory();
-    const uint64_t budget = memory_.value_or(weights + (free > weights ? free - weights : 0) / 2);
-    if (budget <= weights)
-      throw base::Error("cli.model_does_not_fit", base::human_bytes(weights),
+    const uint64_t least = free > all ? all : largest;
+    const uint64_t budget = memory_.value_or(least + (free > least ? free - least : 0) / 2);
+    if (budget <= largest)
+      throw base::Error("cli.model_does_not_fit", base::human_bytes(largest),
                         base::human_bytes(budget));
-    std::vector<std::shared_ptr<serve::LoadedModel>> loaded;
-    ProgressBar progress;
-    for (const std::string& path : models_) {
+    pool_.budget = budget;
+    const bool together = models_.size() == 1 || all + budget / 10 <= budget;
+    std::vector<serve::PooledModel> pooled;
+    for (size_t i = 0; i < models_.size(); ++i) {
       ServedModelSettings served;
-      served.path = path;
-      served.names = {suggested_name(path)};
-      if (loaded.empty()) served.names.insert(served.names.begin(), names_.begin(), names_.end());
+      served.path = models_[i];
+      served.names = {suggested_name(served.path)};
+      if (i == 0) served.names.insert(served.names.begin(), names_.begin(), names_.end());
       served.parallel = parallel_.value_or(16);
       served.max_waiting = static_cast<size_t>(queue_.value_or(1024));
-      served.cache_bytes = (budget - weights) / models_.size();
-      loaded.push_back(load_served_model(served, settings, helper, progress));
+      served.cache_bytes =
+          together ? (budget - all) / models_.size() : (budget - weights[i].bytes) / 2;
+      serve::PooledModel& model = pooled.emplace_back();
+      model.names = served.names;
+      model.info = unloaded_model(served.names.front(), weights[i]);
+      model.bytes = weights[i].bytes + served.cache_bytes;
+      model.load = [served, settings, helper, &progress] {
+        return load_served_model(served, settings, helper, progress);
+      };
     }
-    return loaded;
+    return pooled;
   }
 
-  void introduce(Output& out, const std::vector<std::shared_ptr<serve::LoadedModel>>& models,
-                 const net::HttpServer& server) const {
-    for (const auto& model : models) {
-      const engine::EngineOptions& options = model->engine->options();
-      out.write("serving " + model->names.front() + ": weights " +
-                base::human_bytes(static_cast<uint64_t>(model->info.size_bytes)) + ", cache " +
-                base::human_bytes(model->engine->cache().plan().bytes()) + ", context " +
-                base::to_text(options.context) + " tokens, " +
-                base::to_text(options.num_sequences) + " answers at once\n");
+  // The first one at once: whoever starts a server wants to hear what is wrong with it.
+  static void load_first(serve::ModelPool& pool) {
+    std::promise<void> loaded;
+    pool.load(0, [&](const std::shared_ptr<const void>&, const std::exception_ptr& error) {
+      error ? loaded.set_exception(error) : loaded.set_value();
+    });
+    loaded.get_future().get();
+  }
+
+  void introduce(Output& out, serve::ModelPool& pool, const net::HttpServer& server) const {
+    for (const serve::PoolEntry& entry : pool.entries()) {
+      out.write("serving " + entry.names.front() + ": weights " +
+                base::human_bytes(static_cast<uint64_t>(entry.info.size_bytes)));
+      if (entry.model) {
+        const engine::EngineOptions& options = entry.model->engine->options();
+        out.write(", cache " + base::human_bytes(entry.model->engine->cache().plan().bytes()) +
+                  ", context " + base::to_text(options.context) + " tokens, " +
+                  base::to_text(options.num_sequences) + " answers at once\n");
+      } else {
+        out.write(", loaded when it is asked for\n");
+      }
     }
     const std::string address = server.address();
     out.write("listening on " + address + "\n");
     if (http_.unix_path.empty()) {
       out.write("for clients: OPENAI_BASE_URL=" + address +
                 "/v1 OPENAI_API_KEY=" + (keys_.empty() ? "none" : "your-key") + " model " +
-                models.front()->names.front() + "\n");
+                pool.entries().front().names.front() + "\n");
     }
     out.write("Ctrl-C lets running answers finish and ends\n");
     out.flush();
@@ -183,6 +232,7 @@ class ServeCommand final : public Command {
   std::optional<int64_t> port_, parallel_, queue_;
   std::optional<uint64_t> memory_;
   net::ServerOptions http_;
+  serve::PoolOptions pool_;
   ModelOptions options_;
 };
 

@@ -1,5 +1,6 @@
 #include "cli/served_models.h"
 
+#include <ctime>
 #include <filesystem>
 #include <utility>
 
@@ -40,9 +41,24 @@ std::string suggested_name(const std::string& path) {
   return name.empty() ? "model" : name;
 }
 
-uint64_t weights_bytes(const std::string& path) {
+WeightsSummary weights_summary(const std::string& path) {
   const auto checkpoint = checkpoint::Checkpoint::open(path);
-  return model::plan_weights(*checkpoint, model::read_model_config(*checkpoint), false).bytes;
+  const model::ModelConfig config = model::read_model_config(*checkpoint);
+  const model::WeightPlan plan = model::plan_weights(*checkpoint, config, false);
+  return {plan.bytes, plan.parameters, config.max_position_embeddings, config.vocab_size,
+          config.hidden_size};
+}
+
+serve::ServedModel unloaded_model(const std::string& name, const WeightsSummary& weights) {
+  serve::ServedModel info;
+  info.id = name;
+  info.created = std::time(nullptr);
+  info.trained_context = weights.trained_context;
+  info.vocab_size = weights.vocab_size;
+  info.num_parameters = static_cast<int64_t>(weights.parameters);
+  info.size_bytes = static_cast<int64_t>(weights.bytes);
+  info.embedding_size = weights.embedding_size;
+  return info;
 }
 
 std::shared_ptr<serve::LoadedModel> load_served_model(
@@ -58,12 +74,9 @@ std::shared_ptr<serve::LoadedModel> load_served_model(
   std::optional<text::ChatTemplate> chat_template;
   if (text.has_chat_template()) chat_template = text.chat_template();
   auto grammars = make_grammars(text, session->config(), helper);
-  serve::ServedModel info;
-  info.id = settings.names.front();
+  serve::ServedModel info = unloaded_model(settings.names.front(), weights_summary(settings.path));
   info.max_model_len = engine->options().context;
-  info.vocab_size = session->config().vocab_size;
   info.size_bytes = static_cast<int64_t>(session->model().weights().bytes());
-  info.embedding_size = session->config().hidden_size;
   info.loaded = true;
   const auto format = text::tool_call_format(text.chat_template_source());
   return std::make_shared<serve::LoadedModel>(serve::LoadedModel{

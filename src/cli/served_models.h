@@ -24,8 +24,16 @@ struct ServedModelSettings {
 // The name that a path suggests: the file's or the folder's, without ".gguf".
 std::string suggested_name(const std::string& path);
 
-// Bytes for the weights, before anything is loaded.
-uint64_t weights_bytes(const std::string& path);
+// What the files say, before anything is loaded. Errors of Checkpoint::open.
+struct WeightsSummary {
+  uint64_t bytes = 0;       // of the weights in memory
+  uint64_t parameters = 0;  // numbers that they stand for
+  int64_t trained_context = 0, vocab_size = 0, embedding_size = 0;
+};
+WeightsSummary weights_summary(const std::string& path);
+
+// How a model that is not loaded is shown; its context is not known yet.
+serve::ServedModel unloaded_model(const std::string& name, const WeightsSummary& weights);
 
 // Loads weights and text side and makes the engine. Errors of Session and TextModel.
 std::shared_ptr<serve::LoadedModel> load_served_model(

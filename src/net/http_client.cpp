@@ -84,7 +84,8 @@ class Connected {
   void wait(short events, Milliseconds limit) {
     pollfd entry{descriptor_, events, 0};
     for (Milliseconds waited{0}; waited < limit; waited += kSlice) {
-      if (cancelled_) throw Error("run.cancelled");
+      if (cancelled_ || (options_.cancel != nullptr && *options_.cancel))
+        throw Error("run.cancelled");
       if (poll(&entry, 1, static_cast<int>(std::min(kSlice, limit).count())) > 0) return;
     }
     throw Error("net.timeout", name_, limit.count());

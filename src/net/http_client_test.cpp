@@ -49,12 +49,12 @@ class Folder {
 };
 
 HttpClient client_of(const TestServer& test) {
-  return HttpClient(parse_server_url("http://" + test.server->address()));
+  return HttpClient(parse_server_url(test.server->address()));
 }
 
 TEST(HttpClient, RequestsAndAnswers) {
   const TestServer test;
-  HttpClient client(parse_server_url("http://" + test.server->address() + "/v1"));
+  HttpClient client(parse_server_url(test.server->address() + "/v1"));
   EXPECT_EQ(client.send("GET", "/hello", {}, "").body, "hello");
   const Headers json = {{"Content-Type", "application/json"}};
   EXPECT_EQ(client.send("POST", "/echo", json, "[1]").body, "[1]");
@@ -94,9 +94,21 @@ TEST(HttpClient, PiecesAreGivenAsTheyCome) {
   EXPECT_EQ(all, "piece 0\npiece 1\npiece 2\npiece 3\npiece 4\n");
 }
 
+TEST(HttpClient, AFlagStopsIt) {
+  const TestServer test;
+  std::atomic<bool> cancel = false;
+  ClientOptions options = parse_server_url(test.server->address());
+  EXPECT_EQ(test.server->address(), "http://127.0.0.1:" + base::to_text(options.port));
+  options.cancel = &cancel;
+  HttpClient client(options);
+  EXPECT_EQ(client.send("GET", "/hello", {}, "").body, "hello");
+  cancel = true;
+  EXPECT_EQ(error_of([&] { client.send("GET", "/hello", {}, ""); }), "run.cancelled");
+}
+
 TEST(HttpClient, ItCanStopAndBeStopped) {
   TestServer test;
-  ClientOptions options = parse_server_url("http://" + test.server->address());
+  ClientOptions options = parse_server_url(test.server->address());
   HttpClient cancelled(options);
   std::thread other([&] {
     EXPECT_TRUE(eventually([&] { return test.last_held() != nullptr; }));
@@ -191,6 +203,7 @@ TEST(Listening, UnixSocketsArePrivateAndStaleOnesAreReplaced) {
   {
     const TestServer test(options);
     EXPECT_EQ(test.server->port(), 0);
+    EXPECT_EQ(test.server->address(), "unix:" + options.unix_path);
     HttpClient client(parse_server_url(test.server->address()));
     EXPECT_EQ(client.send("GET", "/hello", {}, "").body, "hello");
     ASSERT_EQ(lstat(options.unix_path.c_str(), &status), 0);

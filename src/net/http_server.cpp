@@ -68,6 +68,10 @@ class HttpServer::Impl {
   ServerCounters counters() const;
   bool post(std::function<void()> job) { return core_ && core_->pool.post(std::move(job)); }
   const Listener& listener() const { return listener_; }
+  std::string url() const {
+    if (!options_.unix_path.empty()) return listener_.address;
+    return (options_.tls_cert.empty() ? "http://" : "https://") + listener_.address;
+  }
 
  private:
   using Acceptor = asio::basic_socket_acceptor<stream_protocol>;
@@ -261,7 +265,7 @@ HttpServer::HttpServer(ServerOptions options, std::vector<Route> routes)
 HttpServer::~HttpServer() { stop(); }
 void HttpServer::start() { impl_->start(); }
 uint16_t HttpServer::port() const { return impl_->listener().port; }
-std::string HttpServer::address() const { return impl_->listener().address; }
+std::string HttpServer::address() const { return impl_->url(); }
 bool HttpServer::post(std::function<void()> job) { return impl_->post(std::move(job)); }
 void HttpServer::reload_tls() { impl_->reload_tls(); }
 void HttpServer::drain(std::chrono::milliseconds limit) { impl_->drain(limit); }

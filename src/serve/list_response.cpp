@@ -79,7 +79,7 @@ Json model_object(const ServedModel& model) {
           {"object", "model"},
           {"created", model.created},
           {"owned_by", "tulou"},
-          {"max_model_len", model.max_model_len},
+          {"max_model_len", model.loaded ? Json(model.max_model_len) : Json(nullptr)},
           {"meta",
            {{"n_vocab", model.vocab_size},
             {"n_ctx_train", model.trained_context},

@@ -30,7 +30,7 @@ base::Json rerank_list(const ResponseHead& head, std::vector<RerankResult> resul
 struct ServedModel {
   std::string id;
   int64_t created = 0;
-  int64_t max_model_len = 0;    // tokens, as served
+  int64_t max_model_len = 0;    // tokens, as served; known when it is loaded
   int64_t trained_context = 0;  // tokens
   int64_t vocab_size = 0, num_parameters = 0, size_bytes = 0, embedding_size = 0;
   bool loaded = false;

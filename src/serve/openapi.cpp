@@ -8,6 +8,7 @@
 #include "serve/completion_request.h"
 #include "serve/embedding_request.h"
 #include "serve/openapi_schemas.h"
+#include "serve/stop_request.h"
 #include "serve/tokenize_request.h"
 
 namespace tulou::serve {
@@ -66,6 +67,8 @@ constexpr Route kRoutes[] = {
     {"/tokenize", "post", "Text or messages to token ids", "TokenizeRequest", "Tokens"},
     {"/detokenize", "post", "Token ids to text", "DetokenizeRequest", "Text"},
     {"/tokenizer_info", "get", "The tokenizer", nullptr, "TokenizerInfo"},
+    {"/tulou/ps", "get", "What runs, with how much memory", nullptr, "Running"},
+    {"/tulou/stop", "post", "End the server; needs an admin key", "StopRequest", "Status"},
     {"/health", "get", "Whether requests are answered", nullptr, "Status", false, true},
     {"/livez", "get", "Whether the program runs", nullptr, "Status", false, true},
     {"/readyz", "get", "Whether requests are taken", nullptr, "Status", false, true},
@@ -125,6 +128,7 @@ Json schemas() {
   result["CompletionRequest"] = body_schema(generation_fields(), completion_fields());
   result["EmbeddingRequest"] = body_schema(embedding_fields());
   result["RerankRequest"] = body_schema(rerank_fields());
+  result["StopRequest"] = body_schema(stop_fields());
   result["TokenizeRequest"] = body_schema(tokenize_fields());
   result["DetokenizeRequest"] = body_schema(detokenize_fields());
   return result;

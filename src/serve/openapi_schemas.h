@@ -89,7 +89,7 @@ inline constexpr const char* kResponseSchemas = R"json({
   "object": {"const": "list"}, "data": {"type": "array", "items": {"type": "object",
     "required": ["id", "object", "created", "owned_by"], "properties": {
       "id": {"type": "string"}, "object": {"const": "model"}, "created": {"type": "integer"},
-      "owned_by": {"type": "string"}, "max_model_len": {"type": "integer"},
+      "owned_by": {"type": "string"}, "max_model_len": {"type": ["integer", "null"]},
       "meta": {"type": "object"}}}}}},
 "Tokens": {"type": "object", "required": ["count", "max_model_len", "tokens"], "properties": {
   "count": {"type": "integer"}, "max_model_len": {"type": "integer"},
@@ -105,6 +105,15 @@ inline constexpr const char* kResponseSchemas = R"json({
   "properties": {"status": {"type": "string"}}},
 "Version": {"type": "object", "required": ["version"],
   "properties": {"version": {"type": "string"}}},
+"Running": {"type": "object", "required": ["version", "uptime_seconds", "models"], "properties": {
+  "version": {"type": "string"}, "uptime_seconds": {"type": "number"},
+  "models": {"type": "array", "items": {"type": "object", "required": ["names", "state"],
+    "properties": {
+      "names": {"type": "array", "items": {"type": "string"}}, "state": {"type": "string"},
+      "weights_bytes": {"type": "integer"}, "cache_bytes": {"type": "integer"},
+      "context": {"type": "integer"}, "running": {"type": "integer"},
+      "waiting": {"type": "integer"}, "generated_tokens": {"type": "integer"},
+      "prompt_tokens": {"type": "integer"}, "tokens_per_second": {"type": "number"}}}}}},
 "Document": {"type": "object", "required": ["openapi", "paths"]}
 })json";
 

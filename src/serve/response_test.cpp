@@ -242,6 +242,8 @@ TEST(Lists, ModelsTokensVersion) {
   ServedModel model;
   model.id = "m";
   model.max_model_len = 4096;
+  EXPECT_TRUE(model_object(model)["max_model_len"].is_null());
+  model.loaded = true;
   const Json list = model_list({&model, 1});
   EXPECT_EQ(list["data"][0]["object"], "model");
   EXPECT_EQ(list["data"][0]["max_model_len"], 4096);

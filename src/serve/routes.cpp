@@ -15,9 +15,9 @@ constexpr size_t kMaxBody = size_t{32} << 20;
 
 void models(Service& service, const Exchange& exchange) {
   std::vector<ServedModel> list;
-  for (const auto& model : service.models()) {
-    for (const std::string& name : model->names) {
-      list.push_back(model->info);
+  for (const PoolEntry& entry : service.pool().entries()) {
+    for (const std::string& name : entry.names) {
+      list.push_back(entry.info);
       list.back().id = name;
     }
   }
@@ -26,7 +26,7 @@ void models(Service& service, const Exchange& exchange) {
 
 void one_model(Service& service, const Exchange& exchange) {
   const std::string& name = exchange->request().name;
-  ServedModel info = service.model(name)->info;
+  ServedModel info = service.pool().entries().at(service.pool().index(name)).info;
   info.id = name;
   reply_json(exchange, 200, model_object(info));
 }
@@ -35,9 +35,10 @@ void alive(Service&, const Exchange& exchange) { reply_json(exchange, 200, {{"st
 
 void ready(Service& service, const Exchange& exchange) {
   if (service.stopping()) throw base::Error("serve.stopping");
-  for (const auto& model : service.models()) {
-    const engine::EngineStats stats = model->engine->stats();
-    if (stats.waiting >= static_cast<int64_t>(model->engine->options().max_waiting))
+  for (const PoolEntry& entry : service.pool().entries()) {
+    if (!entry.model) continue;
+    const engine::Engine& engine = *entry.model->engine;
+    if (engine.stats().waiting >= static_cast<int64_t>(engine.options().max_waiting))
       throw base::Error("serve.queue_full");
   }
   reply_json(exchange, 200, {{"status", "ok"}});
@@ -54,6 +55,18 @@ void metrics(Service& service, const Exchange& exchange) {
 
 void openapi_json(Service& service, const Exchange& exchange) {
   reply_json(exchange, 200, openapi(service.version()));
+}
+
+// A handler whose model is not there yet starts anew when it is.
+void answer(Service& service, Handler handler, const Exchange& exchange) {
+  guarded(exchange, [&] {
+    try {
+      handler(service, exchange);
+    } catch (const ModelNotLoaded& missing) {
+      service.when_loaded(missing.index, exchange,
+                          [&service, handler, exchange] { answer(service, handler, exchange); });
+    }
+  });
 }
 
 }  // namespace
@@ -74,7 +87,7 @@ std::vector<net::Route> make_routes(Service& service) {
     route.json = route.method == "POST";
     route.max_body = route.json ? kMaxBody : 0;
     route.handler = [&service, handler](const Exchange& exchange) {
-      guarded(exchange, [&] { handler(service, exchange); });
+      answer(service, handler, exchange);
     };
     // What tells whether the server lives must not wait for those who work.
     route.in_place = handler == alive || handler == ready;
@@ -91,6 +104,8 @@ std::vector<net::Route> make_routes(Service& service) {
   add("POST", "/tokenize", kKey, tokenize);
   add("POST", "/detokenize", kKey, detokenize);
   add("GET", "/tokenizer_info", kKey, tokenizer_info);
+  add("GET", "/tulou/ps", kKey, show_running);
+  add("POST", "/tulou/stop", kKey, stop);
   add("GET", "/health", kOpen, ready);
   add("GET", "/livez", kOpen, alive);
   add("GET", "/readyz", kOpen, ready);

@@ -20,6 +20,10 @@ void tokenize(Service& service, const Exchange& exchange);
 void detokenize(Service& service, const Exchange& exchange);
 void tokenizer_info(Service& service, const Exchange& exchange);
 
+// GET /tulou/ps, POST /tulou/stop.
+void show_running(Service& service, const Exchange& exchange);
+void stop(Service& service, const Exchange& exchange);
+
 // Headers of text/event-stream.
 net::Headers stream_headers();
 

@@ -14,9 +14,8 @@ constexpr std::chrono::seconds kSilence{15};  // then a stream says that it is a
 
 }  // namespace
 
-Service::Service(std::vector<std::shared_ptr<LoadedModel>> models, std::unique_ptr<ApiKeys> keys,
-                 std::string version)
-    : models_(std::move(models)),
+Service::Service(ModelPool& pool, std::unique_ptr<ApiKeys> keys, std::string version)
+    : pool_(pool),
       keys_(std::move(keys)),
       version_(std::move(version)),
       pinger_([this] { ping(); }) {}
@@ -31,13 +30,20 @@ Service::~Service() {
 }
 
 std::shared_ptr<LoadedModel> Service::model(std::string_view name) const {
-  if (name.empty()) return models_.front();
-  std::vector<std::string> served;
-  for (const auto& model : models_) {
-    if (std::ranges::find(model->names, name) != model->names.end()) return model;
-    served.insert(served.end(), model->names.begin(), model->names.end());
-  }
-  throw model_not_found(name, served);
+  const size_t index = pool_.index(name);
+  if (auto model = pool_.acquire(index)) return model;
+  throw ModelNotLoaded{index};
+}
+
+void Service::when_loaded(size_t index, const std::shared_ptr<net::HttpExchange>& exchange,
+                          std::function<void()> again) {
+  if (stopping_) throw base::Error("serve.stopping");
+  pool_.load(index, [this, exchange, again = std::move(again)](std::shared_ptr<const void> hold,
+                                                               std::exception_ptr error) {
+    if (exchange->gone()) return;
+    if (error) return reply_error(exchange, api_error(error));
+    post_([again, hold = std::move(hold)] { again(); });
+  });
 }
 
 int Service::authorize(net::HttpRequest& request) {
@@ -65,6 +71,16 @@ Caller Service::caller(const net::HttpRequest& request) const {
     caller.max_streams = key->limits.max_streams;
   }
   return caller;
+}
+
+bool Service::may_administer(const net::HttpRequest& request) const {
+  if (!keys_) return request.peer == "unix" || net::is_loopback(request.peer);
+  const auto key = keys_->by_id(request.identity);
+  return key && key->role == KeyRole::kAdmin;
+}
+
+double Service::uptime_seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
 }
 
 void Service::keep(const std::shared_ptr<Generation>& generation, const Caller& caller) {
@@ -121,9 +137,10 @@ void Service::ping() {
 }
 
 std::string Service::metrics_text() {
-  for (const auto& model : models_) {
-    const engine::EngineStats stats = model->engine->stats();
-    ModelMetrics& metrics = metrics_.model(model->names.front());
+  for (const PoolEntry& entry : pool_.entries()) {
+    if (!entry.model) continue;
+    const engine::EngineStats stats = entry.model->engine->stats();
+    ModelMetrics& metrics = metrics_.model(entry.names.front());
     metrics.requests_running.set(static_cast<double>(stats.running));
     metrics.requests_waiting.set(static_cast<double>(stats.waiting));
     const auto blocks = static_cast<double>(std::max<int64_t>(stats.blocks, 1));

@@ -18,21 +18,32 @@
 #include "serve/generation_plan.h"
 #include "serve/loaded_model.h"
 #include "serve/metrics.h"
+#include "serve/model_pool.h"
 
 namespace tulou::serve {
 
+// The model of a request has to be loaded first.
+struct ModelNotLoaded {
+  size_t index = 0;  // in the pool
+};
+
 class Service {
  public:
-  // `keys` may be null: everyone may ask.
-  Service(std::vector<std::shared_ptr<LoadedModel>> models, std::unique_ptr<ApiKeys> keys,
-          std::string version);
+  // `pool` must outlive it. `keys` may be null: everyone may ask.
+  Service(ModelPool& pool, std::unique_ptr<ApiKeys> keys, std::string version);
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
-  // The model of a request; an empty name is the first one. Error serve.model_not_found.
+  // The model of a request, which stays while the pointer lives; an empty name is the first one.
+  // Error serve.model_not_found; ModelNotLoaded, upon which the handler is to be called again when
+  // it is.
   std::shared_ptr<LoadedModel> model(std::string_view name) const;
-  const std::vector<std::shared_ptr<LoadedModel>>& models() const { return models_; }
+  ModelPool& pool() const { return pool_; }
+  // Has a model loaded and then calls `again` on the pool of the handlers; the client is told if
+  // that fails. Error serve.loading, serve.stopping.
+  void when_loaded(size_t index, const std::shared_ptr<net::HttpExchange>& exchange,
+                   std::function<void()> again);
   const std::string& version() const { return version_; }
   Metrics& metrics() { return metrics_; }
   ApiKeys* keys() { return keys_.get(); }
@@ -46,6 +57,14 @@ class Service {
   // Error serve.stopping, serve.key_limit.
   void run(GenerationPlan plan, std::unique_ptr<AnswerSink> sink,
            const std::shared_ptr<net::HttpExchange>& exchange);
+
+  // Whether who asks may change the server: with an admin key, or, where no keys are needed, from
+  // this machine.
+  bool may_administer(const net::HttpRequest& request) const;
+  // What ends the server; set before the first request. Must be quick.
+  void set_end(std::function<void()> end) { end_server_ = std::move(end); }
+  void end_server() const { end_server_(); }
+  double uptime_seconds() const;
 
   // How jobs are run; set before the first request.
   void set_post(Generation::Post post) { post_ = std::move(post); }
@@ -69,11 +88,13 @@ class Service {
   std::vector<std::shared_ptr<Generation>> alive();
   void ping();
 
-  std::vector<std::shared_ptr<LoadedModel>> models_;
+  ModelPool& pool_;
   std::unique_ptr<ApiKeys> keys_;
   std::string version_;
   Metrics metrics_;
   Generation::Post post_;
+  std::function<void()> end_server_;
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::atomic<bool> stopping_{false};
   std::mutex mutex_;  // guards what follows
   std::vector<Running> running_;

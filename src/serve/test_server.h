@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,6 +24,8 @@ struct TestServerOptions {
   int64_t parallel = 4, context = 256, slots = 24;
   size_t max_prefixes = 64, max_waiting = 1024;
   std::shared_ptr<grammar::Helper> helper;  // null: no structured output
+  size_t num_models = 1;                    // "tiny", "tiny-1", ...; the first one is loaded
+  size_t num_loaded = 1;                    // for so many there is room
 };
 
 class TestServer {
@@ -31,9 +34,8 @@ class TestServer {
     folder_.copy_from("tests/golden/cases/qwen3_5_tied_r1/model");
     folder_.write("generation_config.json", R"({"eos_token_id":[256]})");
     folder_.write("chat_template.jinja", completion::kTinyTemplate);
-    auto loaded = load(options);
-    model_ = loaded;
-    service_ = std::make_unique<Service>(std::vector{loaded}, nullptr, "test");
+    make_pool(options);
+    service_ = std::make_unique<Service>(*pool_, nullptr, "test");
     net::ServerOptions http;
     http.workers = 2;
     // What a client of these tests asks for: tenants come by a header in place of keys.
@@ -44,15 +46,15 @@ class TestServer {
     server_ = std::make_unique<net::HttpServer>(http, make_routes(*service_));
     service_->set_post([this](std::function<void()> job) { server_->post(std::move(job)); });
     server_->start();
-    engines_ = std::make_unique<engine::EngineThread>();
-    engines_->add(*loaded->engine);
   }
   ~TestServer() {
     service_->stop_running();
     server_->stop();
-    engines_->remove(*model_->engine);
-    model_->engine->check_integrity();
-    engines_.reset();
+    for (const PoolEntry& entry : pool_->entries()) {
+      if (!entry.model) continue;
+      engines_.remove(*entry.model->engine);
+      entry.model->engine->check_integrity();
+    }
   }
 
   net::ClientOptions address() const {
@@ -89,12 +91,36 @@ class TestServer {
     return events;
   }
 
-  engine::Engine& engine() { return *model_->engine; }
+  // Of the first model, which must be loaded.
+  engine::Engine& engine() { return *pool_->entries().front().model->engine; }
+  ModelPool& pool() { return *pool_; }
   Service& service() { return *service_; }
   net::HttpServer& http() { return *server_; }
 
+  // Another model of the same kind.
+  std::shared_ptr<LoadedModel> make_model(const std::string& name) { return load({}, {name}); }
+
  private:
-  std::shared_ptr<LoadedModel> load(const TestServerOptions& options) {
+  void make_pool(const TestServerOptions& options) {
+    std::vector<PooledModel> models;
+    for (size_t i = 0; i < options.num_models; ++i) {
+      PooledModel& model = models.emplace_back();
+      model.names = {i == 0 ? "tiny" : "tiny-" + std::to_string(i)};
+      if (i == 0) model.names.emplace_back("other-name");
+      model.info.id = model.names.front();
+      model.bytes = 1;
+      model.load = [this, options, names = model.names] { return load(options, names); };
+    }
+    PoolOptions pool;
+    pool.budget = options.num_loaded;
+    pool_ = std::make_unique<ModelPool>(std::move(models), pool, engines_);
+    std::promise<void> loaded;
+    pool_->load(0, [&](const auto&, const auto&) { loaded.set_value(); });
+    loaded.get_future().wait();
+  }
+
+  std::shared_ptr<LoadedModel> load(const TestServerOptions& options,
+                                    const std::vector<std::string>& names) {
     base::NoProgress progress;
     const std::shared_ptr<const model::Model> weights =
         model::Model::load(*checkpoint::Checkpoint::open(folder_.path()), progress);
@@ -120,28 +146,22 @@ class TestServer {
       grammars = std::make_unique<grammar::GrammarCompiler>(data, options.helper);
     }
     ServedModel info;
-    info.id = "tiny";
+    info.id = names.front();
+    info.loaded = true;
     info.max_model_len = options.context;
     auto made =
         std::make_unique<engine::Engine>(*weights, kernels::select_kernels(""), threads_, engine);
-    return std::make_shared<LoadedModel>(LoadedModel{{"tiny", "other-name"},
-                                                     weights,
-                                                     std::move(text),
-                                                     std::move(chat_template),
-                                                     text::ToolCallFormat::kHermes,
-                                                     std::move(thinking),
-                                                     std::move(grammars),
-                                                     std::move(info),
-                                                     "",
-                                                     std::move(made)});
+    return std::make_shared<LoadedModel>(LoadedModel{
+        names, weights, std::move(text), std::move(chat_template), text::ToolCallFormat::kHermes,
+        std::move(thinking), std::move(grammars), std::move(info), "", std::move(made)});
   }
 
   completion::TinyFolder folder_;
   base::ThreadPool threads_{2};
-  std::shared_ptr<LoadedModel> model_;
+  engine::EngineThread engines_;
+  std::unique_ptr<ModelPool> pool_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<net::HttpServer> server_;
-  std::unique_ptr<engine::EngineThread> engines_;
 };
 
 }  // namespace tulou::serve
