@@ -78,7 +78,7 @@ TEST(ModelPool, WhatIsIdleIsUnloaded) {
   model.names = {"a"};
   int num_loads = 0;
   model.load = [&]() -> std::shared_ptr<LoadedModel> {
-    if (++num_loads == 2) throw base::Error("memory.exhausted");
+    if (++num_loads == 2) throw base::Error("serve.no_memory");
     return server.make_model("a");
   };
   PoolOptions options;
@@ -93,7 +93,7 @@ TEST(ModelPool, WhatIsIdleIsUnloaded) {
   };
   EXPECT_EQ(load(), "");
   EXPECT_TRUE(becomes(pool, "unloaded"));
-  EXPECT_EQ(load(), "memory.exhausted");
+  EXPECT_EQ(load(), "serve.no_memory");
   EXPECT_EQ(states(pool), "unloaded");
   EXPECT_EQ(load(), "");
   const auto held = pool.acquire(0);
@@ -109,7 +109,7 @@ TEST(ModelPool, WaitingHasABound) {
   model.names = {"a"};
   model.load = [&]() -> std::shared_ptr<LoadedModel> {
     go.get_future().wait();
-    throw base::Error("memory.exhausted");
+    throw base::Error("serve.no_memory");
   };
   PoolOptions options;
   options.max_waiting = 3;
