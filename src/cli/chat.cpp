@@ -26,8 +26,9 @@ constexpr int64_t kKeptStates = 8;
 class ChatCommand final : public Command {
  public:
   void declare(Arguments& arguments) override {
-    arguments.positional("MODEL", model_,
-                         "Checkpoint folder or .gguf file; with --server the name of a model there");
+    arguments.positional(
+        "MODEL", model_,
+        "Checkpoint folder or .gguf file; with --server the name of a model there");
     declare_answer_options(arguments, settings_, system_);
     arguments.text("--history", "FILE", history_, "Keep typed lines in this file (nowhere)");
     declare_server(arguments, server_, "Ask a running server, http://HOST:PORT or unix:/PATH");

@@ -10,7 +10,8 @@ namespace {
 std::vector<std::string> events_of(std::string_view text, size_t piece) {
   std::vector<std::string> events;
   EventReader reader([&](std::string_view event) { events.emplace_back(event); });
-  for (size_t at = 0; at < text.size(); at += piece) EXPECT_TRUE(reader.feed(text.substr(at, piece)));
+  for (size_t at = 0; at < text.size(); at += piece)
+    EXPECT_TRUE(reader.feed(text.substr(at, piece)));
   return events;
 }
 

@@ -49,9 +49,9 @@ RemoteServer::RemoteServer(const std::string& url)
   headers_.emplace_back("authorization", std::string("Bearer ") + key);
 }
 
-net::ClientResponse RemoteServer::send(
-    const net::ClientOptions& options, const std::string& method, const std::string& target,
-    const std::string& body, const std::function<bool(std::string_view)>& on_data) const {
+net::ClientResponse RemoteServer::send(const net::ClientOptions& options, const std::string& method,
+                                       const std::string& target, const std::string& body,
+                                       const std::function<bool(std::string_view)>& on_data) const {
   net::HttpClient client(options);
   net::ClientResponse response = client.send(method, target, headers_, body, on_data);
   if (response.status / 100 != 2)

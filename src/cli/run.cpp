@@ -103,7 +103,8 @@ class RunCommand final : public Command {
     return interrupt.pending() ? kExitInterrupted : kExitOk;
   }
 
-  // Of one argument a server's model is not meant: it has a first one, but there is no first prompt.
+  // Of one argument a server's model is not meant: it has a first one, but there is no first
+  // prompt.
   int run_there(Output& out) {
     options_.refuse_with_server();
     if (model_ && !prompt_ && !file_) prompt_.swap(model_);

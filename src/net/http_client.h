@@ -21,8 +21,8 @@ struct ClientOptions {
   std::string unix_path;  // in place of host and port
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds idle_timeout{300'000};  // without a byte
-  // Where it is given: once it is true, a running send() ends with Error run.cancelled. Must outlive
-  // the client.
+  // Where it is given: once it is true, a running send() ends with Error run.cancelled. Must
+  // outlive the client.
   const std::atomic<bool>* cancel = nullptr;
   size_t max_header_bytes = 64 * 1024;
   size_t max_body = 64u << 20;  // bytes; of an answer that is not streamed
