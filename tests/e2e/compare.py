@@ -281,7 +281,7 @@ def test_server(p, w):
         printed = p.call("run", w.model, "Hello", *common)[0]
         check(p.call("run", *there, "Hello", *common)[0] == printed, "it prints something else")
         p.fails(1, "run", *there, "frist", "Hello", says=["frist", "first"])
-        p.fails(1, "run", *there, "x" * 300_000, says=["context"])
+        p.fails(1, "run", *there, "-", stdin=b"x" * 300_000, says=["context"])
         text = b"Hello\n/set temperature 0\nAgain\n"
         here = p.call("chat", w.model, *common, stdin=text)[0]
         check(p.call("chat", *there, *common, stdin=text)[0] == here, "another conversation")
