@@ -488,7 +488,8 @@ def test_real_model(p, w):
 
 TESTS = [test_overview, test_usage_errors, test_bad_input, test_broken_output, test_text_commands,
          test_ids_commands, test_run, test_odd_prompts,
-         test_inspect, test_configuration, test_perplexity,
+         test_inspect, test_keys, test_serve_usage, test_server, test_server_needs_room,
+         test_configuration, test_perplexity,
          test_bench, test_bench_errors, test_bench_interrupt,
          test_interrupt, test_chat_script, test_chat_terminal, test_real_model]
 
