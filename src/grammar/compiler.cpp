@@ -11,7 +11,7 @@
 
 namespace tulou::grammar {
 
-// XGrammar's compiler with what it keeps of other grammars.
+// XGrammar's compiler for the vocabulary.
 struct GrammarCompiler::Engine {
   xgrammar::GrammarCompiler compiler;
 
@@ -59,12 +59,11 @@ GrammarCompiler::GrammarCompiler(const VocabularyData& data, std::shared_ptr<Hel
     : vocabulary_(std::make_shared<const Vocabulary>(data)),
       helper_(std::move(helper)),
       options_(options),
-      engine_(std::make_unique<Engine>(Engine{xgrammar::GrammarCompiler(
-          vocabulary_->tables().tokenizer, 1, true, static_cast<int64_t>(options.shared_bytes))})),
+      engine_(std::make_unique<Engine>(
+          Engine{xgrammar::GrammarCompiler(vocabulary_->tables().tokenizer, 1, kNoCache)})),
       cache_(std::make_unique<Cache>()) {
-  const std::string json_object = to_ebnf({GrammarKind::kJsonObject, ""});
-  helper_vocabulary_ = helper_->add_vocabulary(data, json_object);
-  json_object_ = engine_->compile(json_object);
+  helper_vocabulary_ = helper_->add_vocabulary(data);
+  json_object_ = engine_->compile(to_ebnf({GrammarKind::kJsonObject, ""}));
 }
 
 GrammarCompiler::~GrammarCompiler() {

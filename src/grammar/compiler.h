@@ -15,7 +15,6 @@ namespace tulou::grammar {
 
 struct CompilerOptions {
   size_t cache_bytes = 256u << 20;  // of compiled grammars; the least recently used go first
-  size_t shared_bytes = 64u << 20;  // of masks that XGrammar keeps for rules of other grammars
   CompileLimits limits;
 };
 

@@ -154,7 +154,7 @@ TEST_F(Compiler, RandomChoicesEndInDocuments) {
       if (end != RandomText::End::kStopped) continue;
       ++texts;
       EXPECT_FALSE(base::find_invalid_utf8(text.text()).has_value());
-      EXPECT_NO_THROW(base::Json::parse(text.text())) << text.text();
+      EXPECT_TRUE(base::Json::accept(text.text())) << text.text();
     }
   }
   EXPECT_GT(texts, 200);

@@ -43,7 +43,7 @@ Message Helper::ask(MessageKind kind, const std::string& body) {
   return answer;
 }
 
-uint32_t Helper::add_vocabulary(const VocabularyData& data, const std::string& common_ebnf) {
+uint32_t Helper::add_vocabulary(const VocabularyData& data) {
   uint32_t number = 0;
   {
     const std::lock_guard lock(mutex_);
@@ -56,7 +56,6 @@ uint32_t Helper::add_vocabulary(const VocabularyData& data, const std::string& c
   for (const int32_t token : data.stop_tokens) writer.number(token);
   writer.number(static_cast<uint64_t>(data.tokens.size()));
   for (const std::string& token : data.tokens) writer.text(token);
-  writer.text(common_ebnf);
   if (ask(MessageKind::kVocabulary, writer.body()).kind != MessageKind::kDone) {
     throw base::Error("grammar.helper_lost");
   }

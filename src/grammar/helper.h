@@ -33,9 +33,8 @@ class Helper {
   Helper(const Helper&) = delete;
   Helper& operator=(const Helper&) = delete;
 
-  // Gives the helper a vocabulary; the number names it in prove(). `common_ebnf` is compiled
-  // there once, without limits, so that the children find the masks of its rules ready.
-  uint32_t add_vocabulary(const VocabularyData& data, const std::string& common_ebnf);
+  // Gives the helper a vocabulary; the number names it in prove().
+  uint32_t add_vocabulary(const VocabularyData& data);
   void remove_vocabulary(uint32_t number);
 
   // Returns if a child could compile the EBNF text within the limits. Errors: grammar.too_complex

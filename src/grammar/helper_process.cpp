@@ -71,7 +71,7 @@ void set_limits(int cpu_ms, uint64_t bytes) {
   setitimer(ITIMER_PROF, &timer, nullptr);
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
-  const auto seconds = static_cast<rlim_t>(budget / 1000 + 2);
+  const auto seconds = static_cast<rlim_t>(budget) / 1000 + 2;
   const rlimit cpu{seconds, seconds};
   setrlimit(RLIMIT_CPU, &cpu);
   if (kSanitized) return;
@@ -169,12 +169,10 @@ class HelperProcess {
     for (auto n = reader.number<uint64_t>(); n > 0 && reader.good(); --n) {
       data.tokens.emplace_back(reader.text());
     }
-    const std::string common(reader.text());
     if (!reader.good()) return {MessageKind::kInvalid, {}};
     try {
-      auto compiler = std::make_unique<xgrammar::GrammarCompiler>(make_tokenizer(data), 1);
-      compiler->CompileGrammar(common);
-      compilers_[number] = std::move(compiler);
+      compilers_[number] =
+          std::make_unique<xgrammar::GrammarCompiler>(make_tokenizer(data), 1, kNoCache);
     } catch (const std::exception&) {
       return {MessageKind::kInvalid, {}};
     }

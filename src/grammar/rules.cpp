@@ -258,13 +258,33 @@ Rules::Expr Rules::without_empty(Expr expr) {
   }
 }
 
+// (x+)+ is x+: as it stands there would be as many ways to read a text as to cut it.
+void Rules::join_repetitions(Node& n) const {
+  for (;;) {
+    const Node& inner = node(n.parts[0]);
+    const bool wraps_one = inner.kind == Kind::kSequence || inner.kind == Kind::kChoice;
+    if (wraps_one && inner.parts.size() == 1) {
+      n.parts[0] = inner.parts[0];
+    } else if (inner.kind == Kind::kRepeat && inner.min <= 1 && inner.max == kUnbounded &&
+               n.max > 0) {
+      n.min = inner.min == 0 ? 0 : n.min;
+      n.max = kUnbounded;
+      n.parts[0] = inner.parts[0];
+    } else {
+      return;
+    }
+  }
+}
+
 Rules::Expr Rules::then_repeat(const Node& given, Expr rest) {
   constexpr uint32_t kMaxCopies = 64;
   Node n = given;
+  join_repetitions(n);
   // A loop around what may be empty could turn without end.
   if (is_empty_allowed(n.parts[0])) {
     n.min = 0;
     n.parts[0] = without_empty(n.parts[0]);
+    join_repetitions(n);
   }
   const Expr body = n.parts[0];
   const bool is_class = node(body).kind == Kind::kClass;

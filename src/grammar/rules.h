@@ -77,7 +77,8 @@ class Rules {
   };
 
   Expr add(Node node);
-  Expr then_repeat(const Node& repeat, Expr rest);
+  Expr then_repeat(const Node& given, Expr rest);
+  void join_repetitions(Node& n) const;
   bool is_empty_allowed(Expr expr) const;
   Expr without_empty(Expr expr);
   const Node& node(Expr expr) const { return nodes_[static_cast<size_t>(expr)]; }

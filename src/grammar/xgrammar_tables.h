@@ -16,6 +16,10 @@ struct CompiledGrammar::Tables {
   xgrammar::CompiledGrammar grammar;
 };
 
+// For xgrammar::GrammarCompiler: XGrammar can keep masks for rules that look like those of other
+// grammars, but then some of them are wrong (tests/grammar found dead ends).
+inline constexpr bool kNoCache = false;
+
 // XGrammar's tables of a vocabulary.
 xgrammar::TokenizerInfo make_tokenizer(const VocabularyData& data);
 
