@@ -119,6 +119,13 @@ Rules::Expr Rules::add(Node node) {
   if (nodes_.size() >= kMaxExpressions) {
     throw base::Error("grammar.too_large", "expressions", kMaxExpressions);
   }
+  for (const Expr part : node.parts) node.size += this->node(part).size;
+  if (node.kind == Kind::kRepeat) {
+    node.size *= std::max(1u, node.max == kUnbounded ? node.min : node.max);
+    if (node.size > 2 * kMaxRepetitions && this->node(node.parts[0]).kind != Kind::kClass) {
+      throw base::Error("grammar.too_large", "repetitions within each other", kMaxRepetitions);
+    }
+  }
   nodes_.push_back(std::move(node));
   return static_cast<Expr>(nodes_.size() - 1);
 }

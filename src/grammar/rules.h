@@ -34,6 +34,8 @@ class Rules {
 
   static constexpr uint32_t kUnbounded = UINT32_MAX;
   static constexpr size_t kMaxExpressions = 400'000;
+  // Of repetitions within each other, counted out: beyond it, the parser itself becomes slow.
+  static constexpr uint64_t kMaxRepetitions = 50'000;
 
   // Matches no text at all; what needs it is pruned.
   Expr nothing();
@@ -73,6 +75,7 @@ class Rules {
     std::vector<CodePoints> code_points{};
     std::vector<Expr> parts{};
     uint32_t min = 0, max = 0;
+    uint64_t size = 1;  // with bounded repetitions counted out
     Rule rule{};
   };
 

@@ -100,8 +100,8 @@ class SchemaWalker {
   Expr object(const Place& place);
   Expr object_of_patterns(const Place& place);
   Expr object_of_names(const Place& place);
-  Expr members(const Place& place, const Members& members);
-  Expr member_list(const Place& place, const Members& members);
+  Expr members(const Place& place, const Members& all);
+  Expr member_list(const Place& place, const Members& all);
   Members read_members(const Place& place);
   std::optional<Expr> further_value(const Place& place, bool named);
   void check_object(const Place& place) const;
@@ -115,7 +115,7 @@ class SchemaWalker {
   Expr all_of(const Place& place);
   void check_disjoint(const Place& place) const;
   Shape shape(Place place) const;
-  void add_constants(const Place& place, Shape& shape) const;
+  void add_constants(const Place& place, Shape& result) const;
   static bool disjoint(const Shape& a, const Shape& b);
 
   JsonText& json_;

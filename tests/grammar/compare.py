@@ -31,50 +31,62 @@ CHECKER = jsonschema.FormatChecker(formats=())
 MAX_MS = 2000  # for one grammar; the limit of its compilation is 250 ms of processor time
 
 
-@CHECKER.checks("date", raises=ValueError)
+def checks(name):
+    """A format says nothing of values that are no strings."""
+
+    def add(function):
+        CHECKER.checks(name, raises=ValueError)(
+            lambda value: not isinstance(value, str) or function(value)
+        )
+        return function
+
+    return add
+
+
+@checks("date")
 def is_date(text):
     return bool(datetime.date.fromisoformat(text)) and len(text) == 10
 
 
-@CHECKER.checks("time", raises=ValueError)
+@checks("time")
 def is_time(text):
     return datetime.time.fromisoformat(text.replace("Z", "+00:00")).tzinfo is not None
 
 
-@CHECKER.checks("date-time", raises=ValueError)
+@checks("date-time")
 def is_date_time(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).tzinfo is not None
 
 
-@CHECKER.checks("uuid", raises=ValueError)
+@checks("uuid")
 def is_uuid(text):
     return str(uuid.UUID(text)) == text
 
 
-@CHECKER.checks("ipv4", raises=ValueError)
+@checks("ipv4")
 def is_ipv4(text):
     return bool(ipaddress.IPv4Address(text))
 
 
-@CHECKER.checks("ipv6", raises=ValueError)
+@checks("ipv6")
 def is_ipv6(text):
     return ipaddress.IPv6Address(text) is not None
 
 
-@CHECKER.checks("hostname")
+@checks("hostname")
 def is_hostname(text):
     label = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
     return len(text) <= 253 and all(label.fullmatch(one) for one in text.split("."))
 
 
-@CHECKER.checks("email")
+@checks("email")
 def is_email(text):
     local, _, host = text.rpartition("@")
     atoms = re.fullmatch(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", local, re.A)
     return bool(atoms) and len(local) <= 64 and is_hostname(host)
 
 
-@CHECKER.checks("uri")
+@checks("uri")
 def is_uri(text):
     # RFC 3986, of URIs with an authority and without user information and percent escapes.
     plain = r"[A-Za-z0-9._~!$&'()*+,;=:@-]*"
