@@ -64,8 +64,10 @@ std::vector<CollectedAnswer> CollectedAnswers::best(int64_t count, size_t group)
     std::vector<CollectedAnswer> some(first, first + static_cast<std::ptrdiff_t>(group));
     const auto kept = std::min(static_cast<size_t>(count), group);
     if (kept < group) {
-      std::ranges::stable_sort(some, [](const CollectedAnswer& a, const CollectedAnswer& b) {
-        return a.mean_logprob() > b.mean_logprob();
+      for (size_t i = 0; i < group; ++i) some[i].answer.all.index = static_cast<int64_t>(i);
+      std::ranges::sort(some, [](const CollectedAnswer& a, const CollectedAnswer& b) {
+        const double x = a.mean_logprob(), y = b.mean_logprob();
+        return x != y ? x > y : a.answer.all.index < b.answer.all.index;
       });
     }
     some.resize(kept);
