@@ -118,7 +118,7 @@ bool StateCache::reserve(SequenceHandle handle, int64_t num_tokens) {
     const int32_t copy = free_slots_.back();
     free_slots_.pop_back();
     slot_users_[static_cast<size_t>(copy)] = 1;
-    std::memcpy(slot_data(copy), slot_data(s.slot), plan_.slot_bytes);
+    if (plan_.slot_bytes > 0) std::memcpy(slot_data(copy), slot_data(s.slot), plan_.slot_bytes);
     drop_slot(s.slot);
     s.slot = copy;
   }
