@@ -78,6 +78,7 @@ class Machine {
   Value list(Ref<ListNode> node, Kind kind = Kind::kList);
   Value tuple(const Value& first, const Value& second);
   Value dict(Ref<DictNode> node, Kind kind = Kind::kDict);
+  // Takes what is in the list, which is empty afterwards.
   Value generator(const Ref<ListNode>& items);
   Value make_namespace(Value attributes);
   Ref<ListNode> new_list() { return make_node<ListNode>(heap_); }
