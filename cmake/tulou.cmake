@@ -4,6 +4,9 @@ find_package(Threads REQUIRED)
 if(NOT TULOU_KERNELS_ONLY)
   find_package(simdjson REQUIRED)
   find_package(nlohmann_json REQUIRED)
+  find_package(Boost 1.81 REQUIRED)  # headers of Asio; nothing of it is linked
+  set(OPENSSL_USE_STATIC_LIBS TRUE)  # Debian has the .a
+  find_package(OpenSSL 3.0 REQUIRED)
 endif()
 include(CheckPIESupported)
 check_pie_supported(LANGUAGES CXX)

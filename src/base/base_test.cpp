@@ -152,6 +152,29 @@ TEST(Json, KeepsOrderAndNumbers) {
   EXPECT_EQ(parse_json(" 3 ", "t"), Json(3));
 }
 
+TEST(Json, WholeNumbersBeyond64BitsAreDoubles) {
+  EXPECT_EQ(parse_json("[18446744073709551616]", "x")[0].get<double>(), 18446744073709551616.0);
+  EXPECT_EQ(parse_json("[-9223372036854775809, 1]", "x")[0].get<double>(), -9223372036854775808.0);
+  EXPECT_TRUE(parse_json("[18446744073709551615]", "x")[0].is_number_unsigned());
+}
+
+TEST(Json, PartsAreBounded) {
+  const JsonLimits limits = {.max_values = 4, .max_members = 2};
+  const auto id = [&](std::string_view text) -> std::string {
+    try {
+      parse_json(text, "x", limits);
+    } catch (const Error& error) {
+      return error.id();
+    }
+    return "";
+  };
+  EXPECT_EQ(id("[1, 2, 3, 4]"), "");
+  EXPECT_EQ(id("[1, 2, 3, 4, 5]"), "json.too_many");
+  EXPECT_EQ(id("[[1], [2, 3]]"), "json.too_many");
+  EXPECT_EQ(id(R"({"a": 1, "b": 2})"), "");
+  EXPECT_EQ(id(R"([{"a": 1}, {"b": 2, "c": 3}])"), "json.too_many");
+}
+
 TEST(Json, RefusesWhatIsNotPlainJson) {
   EXPECT_EQ(error_id([] { parse_json("{\"a\":1,\"a\":2}", "t"); }), "json.duplicate_key");
   EXPECT_EQ(error_id([] { parse_json("{\"a\":1} x", "t"); }), "json.invalid");

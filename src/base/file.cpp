@@ -158,9 +158,12 @@ void MappedFile::drop_pages(std::span<const std::byte> part) const {
   ::madvise(const_cast<std::byte*>(part.data()) - before, part.size() + before, MADV_DONTNEED);
 }
 
-DurableFile::DurableFile(std::string path) : path_(std::move(path)) {
+DurableFile::DurableFile(std::string path, FileAccess access) : path_(std::move(path)) {
   temporary_path_ = path_ + ".part-" + std::to_string(::getpid());
-  descriptor_ = ::open(temporary_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  const mode_t mode = access == FileAccess::kOwnerOnly ? 0600 : 0644;
+  // One that an ended process of the same number has left may have another mode.
+  ::unlink(temporary_path_.c_str());
+  descriptor_ = ::open(temporary_path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (descriptor_ < 0) fail();
 }
 

@@ -50,11 +50,14 @@ class MappedFile {
   Identity identity_;
 };
 
+// Who may read a file that is written: as usual (0644 less the umask), or its owner alone (0600).
+enum class FileAccess { kUsual, kOwnerOnly };
+
 // Writes to a temporary name beside `path`; nothing is visible under `path` until commit().
 // Destroyed without commit(), it removes the temporary file.
 class DurableFile {
  public:
-  explicit DurableFile(std::string path);
+  explicit DurableFile(std::string path, FileAccess access = FileAccess::kUsual);
   ~DurableFile();
   DurableFile(const DurableFile&) = delete;
   DurableFile& operator=(const DurableFile&) = delete;

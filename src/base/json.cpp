@@ -16,7 +16,8 @@ namespace od = simdjson::ondemand;
 // Walks a simdjson On-Demand document and builds the value. Recursion is bounded by kMaxJsonDepth.
 class Builder {
  public:
-  Builder(std::string_view source, size_t size) : source_(source), size_(size) {}
+  Builder(std::string_view source, size_t size, const JsonLimits& limits)
+      : source_(source), size_(size), limits_(limits) {}
 
   Json build(od::document& document) {
     // A document that is a bare scalar has accessors of its own in simdjson 3.0.
@@ -48,6 +49,8 @@ class Builder {
 
  private:
   Json value(od::value item, int depth) {
+    if (++num_values_ > limits_.max_values)
+      throw Error("json.too_many", source_, "values", limits_.max_values);
     switch (check(item.type())) {
       case od::json_type::array:
         return array(check(item.get_array()), depth + 1);
@@ -58,7 +61,7 @@ class Builder {
       case od::json_type::boolean:
         return Json(check(item.get_bool()));
       case od::json_type::number:
-        return number(check(item.get_number()));
+        return number(item);
       case od::json_type::null: {
         if (check(item.is_null())) return Json(nullptr);
         break;
@@ -83,11 +86,20 @@ class Builder {
     for (auto field : fields) {
       auto entry = check(std::move(field));
       std::string key(check(entry.unescaped_key()));
+      if (++num_members_ > limits_.max_members)
+        throw Error("json.too_many", source_, "keys", limits_.max_members);
       if (!seen.insert(key).second) throw Error("json.duplicate_key", source_, key);
       Json item = value(entry.value(), depth);
       members.push_back({std::move(key), std::move(item)});
     }
     return result;
+  }
+
+  // simdjson refuses whole numbers of more than 64 bits, which are numbers all the same.
+  Json number(od::value item) {
+    od::number n;
+    if (item.get_number().get(n) == simdjson::SUCCESS) return number(n);
+    return Json(check(item.get_double()));
   }
 
   static Json number(od::number n) {
@@ -120,18 +132,20 @@ class Builder {
 
   std::string source_;
   size_t size_;
+  JsonLimits limits_;
+  size_t num_values_ = 0, num_members_ = 0;
 };
 
 }  // namespace
 
-Json parse_json(std::string_view text, std::string_view source) {
+Json parse_json(std::string_view text, std::string_view source, const JsonLimits& limits) {
   const simdjson::padded_string padded(text);
   od::parser parser;
   od::document document;
   const auto error = parser.iterate(padded).get(document);
   if (error != simdjson::SUCCESS)
     throw Error("json.invalid", source, text.size(), simdjson::error_message(error));
-  Builder builder(source, text.size());
+  Builder builder(source, text.size(), limits);
   Json value = builder.build(document);
   builder.finish(document);
   return value;

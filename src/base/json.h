@@ -3,6 +3,7 @@
 // wrong.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -16,10 +17,16 @@ using Json = nlohmann::ordered_json;
 
 inline constexpr int kMaxJsonDepth = 64;
 
+// Bounds for documents from strangers, besides the depth.
+struct JsonLimits {
+  size_t max_values = SIZE_MAX;   // of all kinds, anywhere
+  size_t max_members = SIZE_MAX;  // of all objects together
+};
+
 // Parses a whole document. `source` names it in errors (a path, "request"). Refused: invalid JSON
-// or UTF-8, nesting above kMaxJsonDepth, a key that stands twice in one object. Integers outside of
-// int64 and uint64 become doubles.
-Json parse_json(std::string_view text, std::string_view source);
+// or UTF-8, nesting above kMaxJsonDepth, a key that stands twice in one object, more than the
+// limits. Integers outside of int64 and uint64 become doubles.
+Json parse_json(std::string_view text, std::string_view source, const JsonLimits& limits = {});
 
 // Reads and parses a file of at most `max_bytes`.
 Json read_json_file(const std::string& path, uint64_t max_bytes = 64u << 20);

@@ -6,8 +6,8 @@
 #include <random>
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "base/number.h"
-#include "cli/nearest.h"
 #include "cli/option_value.h"
 
 namespace tulou::cli {
@@ -148,7 +148,7 @@ void set_parameter(AnswerSettings& settings, const std::string& name, const std:
     if (name == parameter.name) return parameter.apply(settings, what, value);
     names.emplace_back(parameter.name);
   }
-  const std::string near = nearest(name, names);
+  const std::string near = base::nearest(name, names);
   std::string all;
   for (const std::string& known : names) all += (all.empty() ? "" : ", ") + known;
   throw base::Error("cli.unknown_parameter", base::printable(name),

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "cli/nearest.h"
+#include "base/nearest.h"
 #include "cli/option_value.h"
 
 namespace tulou::cli {
@@ -44,7 +44,7 @@ void Arguments::Parser::throw_left_over() const {
     for (const std::string& name : known->get_snames()) names.push_back("-" + name);
   }
   const std::string typed = option->substr(0, option->find('='));
-  const std::string near = nearest(typed, names);
+  const std::string near = base::nearest(typed, names);
   throw base::Error(
       "cli.unknown_option", base::printable(typed), command,
       near.empty() ? "see tulou " + command + " --help" : "did you mean " + near + "?");
@@ -66,6 +66,15 @@ void Arguments::positional(const std::string& name, std::string& target,
 void Arguments::positional(const std::string& name, std::optional<std::string>& target,
                            const std::string& description) {
   parser_->assign(name, description, target);
+}
+
+void Arguments::positionals(const std::string& name, std::vector<std::string>& target,
+                            const std::string& description) {
+  const auto take = [&target](const CLI::results_t& values) {
+    target.assign(values.begin(), values.end());
+    return true;
+  };
+  parser_->app.add_option(name, take, description)->required()->expected(1, -1)->allow_extra_args();
 }
 
 void Arguments::text(const std::string& names, const std::string& value, std::string& target,

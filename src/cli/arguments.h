@@ -28,6 +28,9 @@ class Arguments {
   // Absent if it was not typed, which an empty text is not.
   void positional(const std::string& name, std::optional<std::string>& target,
                   const std::string& description);
+  // One or more, in their order.
+  void positionals(const std::string& name, std::vector<std::string>& target,
+                   const std::string& description);
   void text(const std::string& names, const std::string& value, std::string& target,
             const std::string& description, Need need = Need::kOptional);
   void text(const std::string& names, const std::string& value, std::optional<std::string>& target,

@@ -2,11 +2,11 @@
 #include "cli/chat_loop.h"
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "base/number.h"
 #include "base/utf8.h"
 #include "cli/answer_printer.h"
 #include "cli/interrupt.h"
-#include "cli/nearest.h"
 #include "completion/completion.h"
 
 namespace tulou::cli {
@@ -42,6 +42,8 @@ std::pair<std::string, std::string> split_word(const std::string& text) {
 }
 
 std::string speed_text(const completion::CompletionResult& result) {
+  // Of an answer that was left early a server has told no numbers.
+  if (result.prompt_tokens == 0) return "[stopped]";
   std::string text = "[" + base::to_text(result.generated_tokens) + " tokens";
   if (result.generation_speed() > 0)
     text += ", " + base::fixed(result.generation_speed(), 1) + " tokens/s";
@@ -66,8 +68,7 @@ void ChatLoop::report(const base::Error& error) {
 
 void ChatLoop::run() {
   if (parts_.reader.is_terminal())
-    tell("context " + base::to_text(parts_.engine.options().context) +
-         " tokens; /help tells about commands, Ctrl-D ends");
+    tell(parts_.answerer.introduction() + "; /help tells about commands, Ctrl-D ends");
   bool interrupted_before = false;
   while (true) {
     std::string text;
@@ -177,7 +178,7 @@ bool ChatLoop::command(const std::string& line) {
   } else {
     static const std::vector<std::string> kNames = {"/help", "/clear", "/system", "/set",
                                                     "/save", "/load",  "/quit"};
-    const std::string near = nearest(name, kNames);
+    const std::string near = base::nearest(name, kNames);
     throw base::Error(
         "cli.unknown_chat_command", base::printable(name),
         near.empty() ? "/help tells about the commands" : "did you mean " + near + "?");
@@ -202,21 +203,11 @@ void ChatLoop::set(const std::string& arguments) {
 
 void ChatLoop::answer(const std::string& message) {
   conversation_.add_user(message);
-  base::Json context = {{"messages", conversation_.messages()}};
-  if (settings_.think) context["enable_thinking"] = *settings_.think;
   try {
-    completion::CompletionRequest request;
-    request.prompt = completion::chat_prompt(parts_.model, parts_.chat_template, context);
-    request.sampling = settings_.sampling(
-        parts_.model.sampling(parts_.engine.model().config(), request.prompt.thinking));
-    request.max_tokens = settings_.max_tokens.value_or(-1);
-    request.stops = settings_.stops;
-    const InterruptScope::Work work(interrupt_, parts_.engine);
-    completion::Completion completion(parts_.model, parts_.engine, std::move(request));
     AnswerPrinter printer(parts_.out, settings_.hide_think);
-    follow(completion, &printer, parts_.progress);
+    const completion::CompletionResult result =
+        parts_.answerer.answer(conversation_.messages(), settings_, interrupt_, printer);
     printer.finish();
-    const completion::CompletionResult& result = completion.result();
     if (result.text.empty() && result.reasoning.empty()) {
       conversation_.drop_last();
     } else {

@@ -3,25 +3,20 @@
 
 #include <string>
 
+#include "base/error.h"
 #include "cli/answer_options.h"
+#include "cli/chat_answerer.h"
 #include "cli/conversation.h"
 #include "cli/line_reader.h"
 #include "cli/output.h"
-#include "cli/progress_bar.h"
-#include "completion/text_model.h"
-#include "engine/engine.h"
-#include "text/template.h"
 
 namespace tulou::cli {
 
 // What a chat works with; everything must outlive the loop.
 struct ChatParts {
-  const completion::TextModel& model;
-  const text::ChatTemplate& chat_template;
-  engine::Engine& engine;
+  ChatAnswerer& answerer;
   LineReader& reader;
   Output& out;
-  ProgressBar& progress;
 };
 
 // While it lives, Ctrl-C does not end the program.

@@ -1,8 +1,9 @@
 // Parts of the program that need no model of their own, and the passes over a small model. The
-// commands as a whole (main.cpp run.cpp chat.cpp chat_loop.cpp line_reader.cpp interrupt.cpp
-// inspect.cpp inspect_text.cpp tokenize.cpp detokenize.cpp render.cpp logits.cpp generate.cpp
-// embed.cpp perplexity.cpp answer_printer.cpp output.cpp) are run by tests/e2e/compare.py;
-// quantize.cpp, imatrix.cpp and gguf_vocabulary.cpp by tests/quantize/compare.py.
+// commands as a whole (main.cpp run.cpp chat.cpp chat_loop.cpp chat_answerer.cpp line_reader.cpp
+// interrupt.cpp ps.cpp stop.cpp inspect.cpp inspect_text.cpp keys.cpp tokenize.cpp
+// detokenize.cpp render.cpp logits.cpp generate.cpp embed.cpp perplexity.cpp
+// answer_printer.cpp output.cpp) are run by tests/e2e/compare.py; quantize.cpp, imatrix.cpp and
+// gguf_vocabulary.cpp by tests/quantize/compare.py.
 #include <gtest/gtest.h>
 
 #include "base/error.h"

@@ -51,5 +51,9 @@ std::unique_ptr<Command> make_perplexity();
 std::unique_ptr<Command> make_bench();
 std::unique_ptr<Command> make_quantize();
 std::unique_ptr<Command> make_imatrix();
+std::unique_ptr<Command> make_keys();
+std::unique_ptr<Command> make_serve();
+std::unique_ptr<Command> make_ps();
+std::unique_ptr<Command> make_stop();
 
 }  // namespace tulou::cli

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "cli/nearest.h"
+#include "base/nearest.h"
 
 namespace tulou::cli {
 
@@ -40,7 +40,7 @@ std::map<std::string, std::string> read_configuration(const std::string& path,
   }
   for (const CLI::ConfigItem& item : items) {
     if (std::find(known.begin(), known.end(), item.fullname()) == known.end()) {
-      const std::string near = nearest(item.fullname(), known);
+      const std::string near = base::nearest(item.fullname(), known);
       throw base::Error("cli.unknown_setting", path, base::printable(item.fullname()),
                         near.empty() ? "the keys are described in docs/cli.md"
                                      : "did you mean \"" + near + "\"?");

@@ -33,7 +33,7 @@ void generate_all(engine::Engine& engine, std::span<std::vector<int32_t>> sequen
     if (streams[i]->finish_reason() == engine::FinishReason::kCancelled)
       throw base::Error("run.cancelled");
     sequences[i].clear();
-    while (const std::optional<int32_t> token = streams[i]->next()) sequences[i].push_back(*token);
+    while (const auto token = streams[i]->next()) sequences[i].push_back(token->token);
   }
 }
 
@@ -62,7 +62,7 @@ class GenerateCommand final : public Command {
       context = std::max(context, static_cast<int64_t>(prompt.size()) + max_tokens);
     if (context > session.longest_sequence())
       throw base::Error("cli.sequence_too_long", ids_, context, session.longest_sequence());
-    const size_t group = batch_ ? engine::Engine::kMaxWaiting : 1;
+    const size_t group = batch_ ? engine::EngineOptions{}.max_waiting : 1;
     const size_t num_at_once = std::clamp<size_t>(ids.sequences.size(), 1, group);
     const auto engine = session.make_engine(static_cast<int64_t>(num_at_once), context);
     const InterruptScope interrupt(engine.get());

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "base/number.h"
 #include "cli/command.h"
 #include "cli/interrupt.h"
-#include "cli/nearest.h"
 #include "cli/output.h"
 
 namespace tulou::cli {
@@ -23,6 +23,10 @@ const std::vector<CommandEntry>& commands() {
       {"inspect", "Tell everything about a model, or about this processor", kUsing, make_inspect},
       {"quantize", "Make a GGUF file, smaller or of another type", kUsing, make_quantize},
       {"imatrix", "Which weights matter for a text, for quantize", kUsing, make_imatrix},
+      {"serve", "Answer over HTTP, for any OpenAI client", kUsing, make_serve},
+      {"ps", "Show what a running server serves", kUsing, make_ps},
+      {"stop", "End a running server, or unload one of its models", kUsing, make_stop},
+      {"keys", "Make, list and revoke API keys", kUsing, make_keys},
       {"tokenize", "Text to token ids", kScripts, make_tokenize},
       {"detokenize", "Token ids to text", kScripts, make_detokenize},
       {"render", "A conversation to the exact prompt text", kScripts, make_render},
@@ -79,6 +83,9 @@ bool is_usage_error(std::string_view id) {
                                                       "cli.unknown_setting",
                                                       "cli.no_prompt",
                                                       "cli.two_prompts",
+                                                      "cli.with_server",
+                                                      "net.bad_url",
+                                                      "net.url_scheme",
                                                       "completion.stop_string",
                                                       "completion.too_many_stops",
                                                       "sampling.out_of_range",
@@ -123,7 +130,7 @@ int dispatch(const std::vector<std::string>& arguments, Output& out) {
   }
   const bool is_option = word.starts_with('-');
   if (is_option) names = {"--help", "--version"};
-  const std::string near = nearest(word, names);
+  const std::string near = base::nearest(word, names);
   throw base::Error(is_option ? "cli.unknown_global_option" : "cli.unknown_command",
                     base::printable(word),
                     near.empty() ? "see tulou --help" : "did you mean " + near + "?");

@@ -119,4 +119,10 @@ ModelSettings ModelOptions::resolve() const {
   return settings;
 }
 
+void ModelOptions::refuse_with_server() const {
+  for (size_t i = 0; i < kNumModelOptions; ++i) {
+    if (flags_[i]) throw base::Error("cli.with_server", kOptions[i].flag);
+  }
+}
+
 }  // namespace tulou::cli

@@ -40,6 +40,8 @@ class ModelOptions {
   // After parsing: flags, environment and configuration file together. Error cli.bad_value,
   // cli.unknown_setting.
   ModelSettings resolve() const;
+  // Error cli.with_server if a flag was typed: the server has loaded its models already.
+  void refuse_with_server() const;
 
  private:
   std::array<std::optional<std::string>, kNumModelOptions> flags_;

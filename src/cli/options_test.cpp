@@ -9,7 +9,6 @@
 #include "cli/answer_options.h"
 #include "cli/configuration.h"
 #include "cli/model_options.h"
-#include "cli/nearest.h"
 #include "cli/option_value.h"
 
 namespace tulou::cli {
@@ -22,23 +21,6 @@ std::string error_id(const std::function<void()>& f) {
     return error.id();
   }
   return "no error";
-}
-
-TEST(Nearest, Distance) {
-  EXPECT_EQ(edit_distance("", ""), 0u);
-  EXPECT_EQ(edit_distance("abc", ""), 3u);
-  EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
-  EXPECT_EQ(edit_distance("rnu", "run"), 1u);  // a swap
-}
-
-TEST(Nearest, FindsTheWordThatWasMeant) {
-  const std::vector<std::string> words = {"run", "chat", "inspect", "--temperature", "--top-p"};
-  EXPECT_EQ(nearest("rnu", words), "run");
-  EXPECT_EQ(nearest("--temprature", words), "--temperature");
-  EXPECT_EQ(nearest("insp", words), "inspect");
-  EXPECT_EQ(nearest("xyzzy", words), "");
-  EXPECT_EQ(nearest("", words), "");
-  EXPECT_EQ(nearest(std::string(100000, 'a'), words), "");
 }
 
 TEST(OptionValue, StrictNumbers) {

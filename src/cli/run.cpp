@@ -7,6 +7,8 @@
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
 #include "cli/progress_bar.h"
+#include "cli/remote_answer.h"
+#include "cli/remote_server.h"
 #include "cli/session.h"
 #include "cli/text_input.h"
 #include "completion/completion.h"
@@ -43,27 +45,38 @@ base::Json result_json(const completion::CompletionResult& result) {
 class RunCommand final : public Command {
  public:
   void declare(Arguments& arguments) override {
-    declare_model(arguments, model_);
+    arguments.positional("MODEL", model_,
+                         "Checkpoint folder or .gguf file; with --server the name of a model there,"
+                         " or the prompt if nothing else says it");
     arguments.positional("PROMPT", prompt_, "The prompt; - is standard input");
     arguments.text("-f,--file", "FILE", file_, "Read the prompt from a file; - is standard input");
     declare_answer_options(arguments, settings_, system_);
     arguments.flag("--raw", raw_, "Continue the text: no template, special tokens are recognised");
     arguments.flag("--json", json_, "One JSON object when the answer is complete");
     arguments.flag("--lossy", lossy_, "Replace what is not UTF-8 instead of refusing it");
+    declare_server(arguments, server_, "Ask a running server, http://HOST:PORT or unix:/PATH");
     options_.declare(arguments);
     arguments.examples(
         "Examples:\n"
         "  tulou run ./Qwen3.5-0.8B \"What is the capital of Morocco?\"\n"
         "  cat letter.txt | tulou run ./Qwen3.5-0.8B --system \"Translate to French.\"\n"
-        "  tulou run model.gguf --raw \"def fibonacci(n):\" -n 64 --stop \"\\n\\n\"\n");
+        "  tulou run model.gguf --raw \"def fibonacci(n):\" -n 64 --stop \"\\n\\n\"\n"
+        "  tulou run --server http://127.0.0.1:11435 \"What is rain?\"\n");
   }
 
   int run(Output& out) override {
-    const ModelSettings model_settings = options_.resolve();
-    const std::string path = resolve_model(model_);
-    const std::string prompt_text = read_prompt();
     settings_.sampling({});  // wrong values are told before anything is loaded
     const completion::StopStrings checked_stops(settings_.stops);
+    if (!server_.empty()) return run_there(out);
+    if (!model_) throw base::Error("cli.usage", "MODEL is required", "run");
+    return run_here(out);
+  }
+
+ private:
+  int run_here(Output& out) {
+    const ModelSettings model_settings = options_.resolve();
+    const std::string path = resolve_model(*model_);
+    const std::string prompt_text = read_prompt();
     const auto text_model = completion::TextModel::open(path);
     const completion::Prompt prompt = make_prompt(text_model, prompt_text);
     ProgressBar progress;
@@ -90,7 +103,31 @@ class RunCommand final : public Command {
     return interrupt.pending() ? kExitInterrupted : kExitOk;
   }
 
- private:
+  // Of one argument a server's model is not meant: it has a first one, but there is no first
+  // prompt.
+  int run_there(Output& out) {
+    options_.refuse_with_server();
+    if (model_ && !prompt_ && !file_) prompt_.swap(model_);
+    const std::string text = read_prompt();
+    const std::string model = model_.value_or("");
+    const base::Json request = raw_ ? remote_text_request(model, text, settings_)
+                                    : remote_chat_request(model, messages(text), settings_);
+    const RemoteServer server(server_);
+    const InterruptScope interrupt;
+    AnswerPrinter printer(out, settings_.hide_think);
+    const RemoteAnswer answer =
+        follow_remote(server, request, interrupt.flag(), json_ ? nullptr : &printer);
+    if (json_) {
+      base::Json result = result_json(answer.result);
+      result["model"] = answer.model;
+      result["cached_tokens"] = answer.cached_tokens;
+      out.write(base::to_json_text(result) + "\n");
+    } else {
+      printer.finish();
+    }
+    return interrupt.pending() ? kExitInterrupted : kExitOk;
+  }
+
   std::string read_prompt() const {
     const Invalid invalid = lossy_ ? Invalid::kReplace : Invalid::kRefuse;
     if (prompt_ && file_) throw base::Error("cli.two_prompts");
@@ -103,9 +140,7 @@ class RunCommand final : public Command {
     return text;
   }
 
-  completion::Prompt make_prompt(const completion::TextModel& model,
-                                 const std::string& text) const {
-    if (raw_) return completion::raw_prompt(model, text);
+  base::Json messages(const std::string& text) const {
     base::Json messages = base::Json::array();
     if (!system_.empty()) {
       const Invalid invalid = lossy_ ? Invalid::kReplace : Invalid::kRefuse;
@@ -113,13 +148,19 @@ class RunCommand final : public Command {
           {{"role", "system"}, {"content", checked_text(system_, "--system", invalid)}});
     }
     messages.push_back({{"role", "user"}, {"content", text}});
-    base::Json conversation = {{"messages", messages}};
+    return messages;
+  }
+
+  completion::Prompt make_prompt(const completion::TextModel& model,
+                                 const std::string& text) const {
+    if (raw_) return completion::raw_prompt(model, text);
+    base::Json conversation = {{"messages", messages(text)}};
     if (settings_.think) conversation["enable_thinking"] = *settings_.think;
     return completion::chat_prompt(model, model.chat_template(), conversation);
   }
 
-  std::string model_, system_;
-  std::optional<std::string> prompt_, file_;
+  std::string system_, server_;
+  std::optional<std::string> model_, prompt_, file_;
   AnswerSettings settings_;
   bool raw_ = false, json_ = false, lossy_ = false;
   ModelOptions options_;

@@ -15,6 +15,8 @@ namespace {
 
 // Left to the system and to activations when a context is chosen.
 constexpr uint64_t kReserveBytes = 256u << 20;
+// States of earlier prompts that a server keeps.
+constexpr int64_t kMostPrefixes = 256;
 
 nn::CacheType choose_cache_type(const ModelSettings& settings, Precision precision) {
   if (settings.cache_type) return *settings.cache_type;
@@ -105,12 +107,56 @@ int64_t Session::context(int64_t num_sequences) const {
   return context;
 }
 
-std::unique_ptr<engine::Engine> Session::make_engine(int64_t num_sequences, int64_t context) {
+std::unique_ptr<engine::Engine> Session::make_engine(int64_t num_sequences, int64_t context,
+                                                     int64_t num_prefixes) {
   engine::EngineOptions options;
   options.context = context;
   options.num_sequences = num_sequences;
   options.cache_type = cache_type_;
   options.precision = precision_;
+  if (num_prefixes > 0) {
+    // Kept states share their blocks with what goes on from them: twice the room will do.
+    model::CachePlan wanted = model::plan_cache(config(), cache_type_, 2 * num_sequences, context);
+    wanted.num_slots = num_sequences + num_prefixes;
+    if (wanted.bytes() + kReserveBytes <= base::available_memory()) {
+      options.cache = wanted;
+      options.max_prefixes = static_cast<size_t>(num_prefixes);
+    }
+  }
+  return std::make_unique<engine::Engine>(*model_, kernels_, threads_, options);
+}
+
+std::unique_ptr<engine::Engine> Session::make_shared_engine(int64_t num_sequences,
+                                                            size_t max_waiting, uint64_t bytes) {
+  const model::CachePlan one = model::plan_cache(config(), cache_type_, 1, model::kKvBlockTokens);
+  // A quarter of the room for states of earlier prompts; without recurrent states they only share
+  // blocks and cost nothing by themselves.
+  int64_t prefixes = kMostPrefixes;
+  if (one.slot_bytes > 0) {
+    const auto fit = static_cast<int64_t>(bytes / 4 / one.slot_bytes);
+    prefixes = std::clamp<int64_t>(fit, 2, kMostPrefixes);
+  }
+  model::CachePlan plan = one;
+  plan.num_slots = num_sequences + prefixes;
+  const uint64_t slots = static_cast<uint64_t>(plan.num_slots) * plan.slot_bytes;
+  const uint64_t left = bytes > slots ? bytes - slots : 0;
+  const auto blocks = static_cast<int64_t>(left / std::max<uint64_t>(plan.block_bytes, 1));
+  const int64_t longest = longest_sequence();
+  const int64_t asked = settings_.context ? longest : std::min(longest, kServedContext);
+  const int64_t useful = (num_sequences + prefixes) * (asked / model::kKvBlockTokens + 1);
+  plan.num_blocks = std::min(blocks, useful);
+  const int64_t fits = plan.num_blocks * model::kKvBlockTokens;
+  if (fits < model::kKvBlockTokens || (settings_.context && fits < asked))
+    throw base::Error("engine.context_does_not_fit", asked, base::human_bytes(bytes),
+                      base::human_bytes(base::available_memory()), fits);
+  engine::EngineOptions options;
+  options.context = std::min(asked, fits);
+  options.num_sequences = num_sequences;
+  options.cache_type = cache_type_;
+  options.precision = precision_;
+  options.max_waiting = max_waiting;
+  options.cache = plan;
+  options.max_prefixes = static_cast<size_t>(prefixes);
   return std::make_unique<engine::Engine>(*model_, kernels_, threads_, options);
 }
 

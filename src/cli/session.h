@@ -23,6 +23,8 @@ std::string resolve_model(const std::string& argument);
 // The longest context that is chosen when nobody asks for one.
 inline constexpr int64_t kDefaultContext = 4096;
 inline constexpr int64_t kDefaultWindow = 512;
+// The longest that a server chooses by itself.
+inline constexpr int64_t kServedContext = 32768;
 
 class Session {
  public:
@@ -51,7 +53,14 @@ class Session {
   // A plan for sequences of `context` tokens. Error engine.context_does_not_fit.
   model::CachePlan plan(int64_t num_sequences, int64_t context) const;
 
-  std::unique_ptr<engine::Engine> make_engine(int64_t num_sequences, int64_t context);
+  // With `num_prefixes` states of earlier prompts and answers kept, as far as memory goes.
+  std::unique_ptr<engine::Engine> make_engine(int64_t num_sequences, int64_t context,
+                                              int64_t num_prefixes = 0);
+  // An engine for many users, whose cache takes at most `bytes`. The context is the one asked for,
+  // else the model's own, but at most kServedContext and what fits. Error
+  // engine.context_does_not_fit.
+  std::unique_ptr<engine::Engine> make_shared_engine(int64_t num_sequences, size_t max_waiting,
+                                                     uint64_t bytes);
 
  private:
   ModelSettings settings_;

@@ -16,6 +16,7 @@ engine::Request engine_request(const TextModel& model, const engine::Engine& eng
                                CompletionRequest& request) {
   engine::Request result;
   result.prompt = std::move(request.prompt.ids);
+  result.boundaries = std::move(request.prompt.boundaries);
   result.max_tokens = request.max_tokens;
   result.stop_tokens = model.stop_tokens(engine.model().config());
   result.sampling = request.sampling;
@@ -43,6 +44,10 @@ std::string_view finish_reason_name(engine::FinishReason reason) {
       return "length";
     case engine::FinishReason::kCancelled:
       return "cancelled";
+    case engine::FinishReason::kGuide:
+      return "guide";
+    case engine::FinishReason::kFailed:
+      return "failed";
   }
   return "none";
 }
@@ -76,10 +81,10 @@ bool Completion::step() {
 
 void Completion::read_tokens() {
   const size_t first_piece = pieces_.size();
-  while (const std::optional<int32_t> token = stream_->next()) {
+  while (const std::optional<engine::OutputToken> token = stream_->next()) {
     last_token_ = Clock::now();
     if (result_.generated_tokens++ == 0) first_token_ = last_token_;
-    if (!stream_->is_stop(*token)) reader_.push(*token, pieces_);
+    if (!token->is_stop) reader_.push(token->token, pieces_);
     if (reader_.stopped()) break;
   }
   keep(first_piece);

@@ -35,7 +35,7 @@ class CompletionTest : public testing::Test {
     while (engine_->step()) {
     }
     std::vector<int32_t> ids;
-    while (const auto token = stream->next()) ids.push_back(*token);
+    while (const auto token = stream->next()) ids.push_back(token->token);
     return ids;
   }
 

@@ -11,6 +11,8 @@ namespace tulou::completion {
 
 namespace {
 
+constexpr int64_t kBoundaryDistance = 512;
+
 bool is_blank(std::string_view text) {
   return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
 }
@@ -42,6 +44,21 @@ bool thinking_is_closed(const TextModel& model, const std::vector<int32_t>& ids)
   return false;
 }
 
+// The first message after the system text, the last two, and of those between one every
+// kBoundaryDistance tokens.
+std::vector<int64_t> message_boundaries(const TextModel& model, const std::vector<int32_t>& ids) {
+  const std::optional<int32_t> begin = model.tokenizer().find("<|im_start|>");
+  std::vector<int64_t> all, kept;
+  for (size_t i = 1; begin && i < ids.size(); ++i) {
+    if (ids[i] == *begin) all.push_back(static_cast<int64_t>(i));
+  }
+  for (size_t i = 0; i < all.size(); ++i) {
+    const bool last = i + 2 >= all.size();
+    if (last || kept.empty() || all[i] - kept.back() >= kBoundaryDistance) kept.push_back(all[i]);
+  }
+  return kept;
+}
+
 }  // namespace
 
 base::Json template_context(const TextModel& model, const base::Json& conversation) {
@@ -69,6 +86,7 @@ Prompt chat_prompt(const TextModel& model, const text::ChatTemplate& chat_templa
   prompt.in_reasoning = ends_in_reasoning(model, prompt.ids);
   prompt.thinking = prompt.in_reasoning ||
                     (may_think(model, conversation) && !thinking_is_closed(model, prompt.ids));
+  prompt.boundaries = message_boundaries(model, prompt.ids);
   return prompt;
 }
 

@@ -15,6 +15,9 @@ struct Prompt {
   std::vector<int32_t> ids;
   bool in_reasoning = false;  // it ends within the thinking part
   bool thinking = false;      // the answer is expected to begin with thinking, or to be in it
+  // Lengths after which later prompts are likely to go on differently: where messages begin. Not
+  // all of a long conversation: each costs a pass of its own.
+  std::vector<int64_t> boundaries;
 };
 
 // Renders a conversation. `conversation` is an object with "messages" and whatever else the

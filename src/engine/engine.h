@@ -5,15 +5,21 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "base/arena.h"
 #include "base/thread_pool.h"
-#include "engine/sampling.h"
+#include "engine/prefix_cache.h"
+#include "engine/request.h"
 #include "engine/scheduler.h"
-#include "engine/sequence.h"
+#include "engine/token_chooser.h"
+#include "engine/token_guide.h"
+#include "engine/token_stream.h"
 #include "model/model.h"
 #include "model/state_cache.h"
 
@@ -29,53 +35,100 @@ struct EngineOptions {
   int64_t tokens_per_step = 512;
   nn::CacheType cache_type = nn::CacheType::kF16;
   nn::Precision precision = nn::Precision::kDefault;
+  size_t max_waiting = 1024;  // requests besides those that run
+  // The whole cache, in which sequences and kept prefixes share the room; it must hold one sequence
+  // of `context`. Without it there is room for all sequences at their longest.
+  std::optional<model::CachePlan> cache;
+  size_t max_prefixes = 0;  // kept states of earlier prompts; 0: no prefix cache
+  int64_t snapshot_interval = 1024;
 };
 
-// Synchronous: nothing happens but in step(). One thread calls submit and step; cancel and
-// interrupt may come from any thread or a signal handler.
+// For reports; of one moment between steps.
+struct EngineStats {
+  int64_t waiting = 0, running = 0;
+  int64_t blocks = 0, free_blocks = 0;
+  int64_t slots = 0, free_slots = 0;
+  int64_t prompt_tokens = 0;  // computed, without those from the prefix cache
+  int64_t generated_tokens = 0;
+  int64_t steps = 0, preemptions = 0;
+  PrefixCacheStats prefixes;
+};
+
+// Nothing happens but in step(), which one thread calls. Everything else may be called from any
+// thread.
 class Engine {
  public:
   // `model`, `kernels` and `threads` must outlive the engine. Allocates the whole cache: Error
   // engine.context_does_not_fit names what would fit.
   Engine(const model::Model& model, const kernels::Kernels& kernels, base::ThreadPool& threads,
          const EngineOptions& options);
+  // Streams that have not finished end with kCancelled.
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
   // Queues a request. Error engine.prompt_too_long (both numbers), engine.bad_token (the id and the
-  // vocabulary's size), engine.empty_prompt, engine.queue_full, sampling.out_of_range. The stream
-  // lives until both sides are done with it.
-  std::shared_ptr<TokenStream> submit(Request request);
+  // vocabulary's size), engine.empty_prompt, engine.queue_full, engine.out_of_range,
+  // sampling.out_of_range. The stream lives until both sides are done with it.
+  std::shared_ptr<TokenStream> submit(Request request,
+                                      std::vector<std::unique_ptr<TokenGuide>> guides = {});
+  // Called when there is work for step(); set before the first submit. It must not block.
+  void set_wake(std::function<void()> wake);
 
-  // One step: schedule, forward, sample, publish. False if there was nothing to do.
+  // One step: schedule, forward, choose, publish. False if there was nothing to do. If it throws,
+  // the sequences of the step have ended with kFailed and the others go on.
   bool step();
 
   // Makes the step under way stop as soon as it can: every sequence in it ends with kCancelled.
   // Async-signal-safe. The flag falls at the end of that step (or the next, if none is under way).
-  void interrupt() { cancel_.store(true); }
+  void interrupt() { cancels_->flag.store(true); }
 
-  // How many requests may wait besides those that run.
-  static constexpr size_t kMaxWaiting = 1024;
-
+  EngineStats stats() const;
   const EngineOptions& options() const { return options_; }
   const model::StateCache& cache() const { return *cache_; }
   const model::Model& model() const { return model_; }
+  // Asserts the order of the scheduler and the cache; for tests, between steps.
+  void check_integrity() const { scheduler_.check_integrity(); }
 
  private:
+  // Lets a step end early if all of its streams are cancelled. Streams may outlive the engine.
+  struct Cancels {
+    std::atomic<bool> flag{false};
+    std::mutex mutex;
+    std::vector<const TokenStream*> in_step;
+    bool by_streams = false;  // who set the flag
+    std::function<void()> wake;
+    void stream_cancelled();
+    void begin_step(const ScheduledBatch& scheduled);
+    void end_step(bool cancelled);
+  };
+  void validate(const Request& request) const;
   void accept_new();
-  std::vector<int32_t> sample(const ScheduledBatch& scheduled, std::span<float> logits);
+  bool forward_and_choose(const ScheduledBatch& scheduled, std::vector<Chosen>& chosen);
+  std::vector<Chosen> choose(const base::ThreadPool::Lease& lease, const ScheduledBatch& scheduled,
+                             const model::ForwardResult& result);
+  Chosen yield_values(const Sequence& sequence, std::span<const float> logits,
+                      std::span<const float> hidden) const;
+  int64_t prompt_tokens_now() const;
+  void measure(const ScheduledBatch& scheduled, double seconds);
+  void publish(const ScheduledBatch& scheduled);
+  void update_stats(const ScheduledBatch& scheduled);
 
   const model::Model& model_;
   const kernels::Kernels& kernels_;
   base::ThreadPool& threads_;
   EngineOptions options_;
   std::unique_ptr<model::StateCache> cache_;
+  std::unique_ptr<PrefixCache> prefixes_;
   base::Arena arena_;
   Scheduler scheduler_;
-  Sampler sampler_;
-  std::vector<std::shared_ptr<TokenStream>> inbox_;
-  std::atomic<bool> cancel_{false};
+  std::vector<TokenChooser> choosers_;  // one for each thread
+  // Moving averages; 0: not known yet. They only say how long prompts are cut.
+  double decode_seconds_ = 0, prompt_token_seconds_ = 0;
+  std::shared_ptr<Cancels> cancels_ = std::make_shared<Cancels>();
+  mutable std::mutex mutex_;  // guards what follows
+  std::vector<std::shared_ptr<Sequence>> inbox_;
+  EngineStats stats_;
 };
 
 }  // namespace tulou::engine

@@ -37,7 +37,7 @@ class EngineTest : public testing::Test {
   }
   static std::vector<int32_t> drain(TokenStream& stream) {
     std::vector<int32_t> tokens;
-    while (const auto token = stream.next()) tokens.push_back(*token);
+    while (const auto token = stream.next()) tokens.push_back(token->token);
     return tokens;
   }
   std::vector<int32_t> alone(const Request& r) {
@@ -97,7 +97,6 @@ TEST_F(EngineTest, StopTokensEndTheAnswerAndAreDelivered) {
   const auto stopped = drain(*stream);
   EXPECT_EQ(stream->finish_reason(), FinishReason::kStop);
   EXPECT_EQ(stopped.back(), tokens[4]);
-  EXPECT_TRUE(stream->is_stop(stopped.back()));
 }
 
 TEST_F(EngineTest, TheContextIsFullAtItsLastToken) {
@@ -131,7 +130,7 @@ TEST_F(EngineTest, RefusesWhatItCannotRun) {
 
 TEST_F(EngineTest, TheQueueHasABound) {
   const auto engine = make(1);
-  for (size_t i = 0; i < Engine::kMaxWaiting; ++i) engine->submit(request(1, 1));
+  for (size_t i = 0; i < EngineOptions{}.max_waiting; ++i) engine->submit(request(1, 1));
   EXPECT_NE(error_of(*engine, request(1, 1)), "");
 }
 
@@ -190,6 +189,113 @@ TEST_F(EngineTest, NoTokensAskedForIsDoneAtOnce) {
   EXPECT_EQ(stream->finish_reason(), FinishReason::kLength);
   EXPECT_TRUE(stream->finished());
   EXPECT_FALSE(engine->step());
+}
+
+// The recipe rule: an answer is the same bits whatever was kept, computed anew or interrupted.
+TEST_F(EngineTest, ThePrefixCacheChangesNoBits) {
+  EngineOptions options;
+  options.context = 200;
+  options.num_sequences = 3;
+  options.tokens_per_step = 16;
+  options.snapshot_interval = 20;
+  options.max_prefixes = 20;
+  options.cache = model::plan_cache(model_->config(), options.cache_type, 4, 200);  // too small
+  options.cache->num_slots = 7;
+  Engine engine(*model_, kernels::select_kernels(""), pool_, options);
+  std::vector<Request> requests;
+  std::vector<std::shared_ptr<TokenStream>> streams;
+  for (int i = 0; i < 24; ++i) {
+    Request r = request(static_cast<size_t>(90 + i % 5), 30 + i, 1 + i % 2);
+    if (i % 3 == 0) r.prompt[static_cast<size_t>(70 + i % 7)] = 11;
+    r.logprobs = 2;
+    requests.push_back(r);
+    streams.push_back(engine.submit(r));
+    engine.step();
+    engine.check_integrity();
+  }
+  while (engine.step()) engine.check_integrity();
+  EXPECT_GT(engine.stats().prefixes.hits, 5);
+  for (size_t i = 0; i < streams.size(); ++i) {
+    const auto other = make(1);
+    const auto solo = other->submit(requests[i]);
+    while (other->step()) {
+    }
+    while (const auto token = solo->next()) {
+      const auto shared = streams[i]->next();
+      ASSERT_TRUE(shared.has_value());
+      EXPECT_EQ(shared->token, token->token);
+      EXPECT_EQ(shared->logprob, token->logprob);  // bit for bit
+      ASSERT_EQ(shared->top.size(), 2u);
+      EXPECT_EQ(shared->top[1].logprob, token->top[1].logprob);
+    }
+    EXPECT_FALSE(streams[i]->next().has_value());
+  }
+}
+
+TEST_F(EngineTest, PromptLogprobsAreThoseOfTheAnswerThatSaysTheSame) {
+  Request r = request(20, 30);
+  r.greedy = true;
+  r.logprobs = 0;
+  const auto engine = make(1);
+  const auto answer = engine->submit(r);
+  while (engine->step()) {
+  }
+  std::vector<float> logprobs;
+  while (const auto token = answer->next()) {
+    r.prompt.push_back(token->token);
+    logprobs.push_back(token->logprob);
+  }
+  r.prompt_logprobs = 1;
+  r.max_tokens = 0;
+  const auto echo = engine->submit(r);
+  while (engine->step()) {
+  }
+  EXPECT_EQ(echo->finish_reason(), FinishReason::kStop);
+  const auto prompt = echo->take_prompt_logprobs();
+  ASSERT_EQ(prompt.size(), 49u);
+  for (size_t i = 0; i < 30; ++i) {
+    EXPECT_EQ(prompt[19 + i].token, r.prompt[20 + i]);
+    EXPECT_EQ(prompt[19 + i].logprob, logprobs[i]) << i;
+    EXPECT_EQ(prompt[19 + i].top[0].token, r.prompt[20 + i]);
+  }
+}
+
+TEST_F(EngineTest, ScoresAndHiddenStatesInPlaceOfAnAnswer) {
+  Request r = request(20, 1);
+  r.greedy = true;
+  r.logprobs = 3;
+  const auto engine = make(2);
+  const auto answer = engine->submit(r);
+  Request scores = r;
+  scores.yield = Yield::kScores;
+  Request hidden = r;
+  hidden.yield = Yield::kHidden;
+  const auto state = engine->submit(hidden);
+  while (engine->step()) {
+  }
+  const auto token = answer->next();
+  for (const TokenLogprob& top : token->top) scores.score_tokens.push_back(top.token);
+  const auto scored = engine->submit(scores);
+  while (engine->step()) {
+  }
+  const std::vector<float> values = scored->take_values();
+  ASSERT_EQ(values.size(), 3u);
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(values[i], token->top[i].logprob);
+  EXPECT_EQ(state->take_values().size(), static_cast<size_t>(model_->config().hidden_size));
+  EXPECT_FALSE(state->next().has_value());
+}
+
+TEST_F(EngineTest, ACancelledStreamEndsTheStepIfItIsAlone) {
+  const auto engine = make(2, 200, 200);
+  const auto stream = engine->submit(request(150, 10));
+  stream->cancel();
+  EXPECT_FALSE(engine->step());
+  EXPECT_EQ(stream->finish_reason(), FinishReason::kCancelled);
+  const auto other = engine->submit(request(10, 5));
+  while (engine->step()) {
+  }
+  EXPECT_EQ(drain(*other).size(), 5u);
+  EXPECT_EQ(engine->cache().num_free_slots(), 2);
 }
 
 }  // namespace

@@ -118,7 +118,7 @@ bool StateCache::reserve(SequenceHandle handle, int64_t num_tokens) {
     const int32_t copy = free_slots_.back();
     free_slots_.pop_back();
     slot_users_[static_cast<size_t>(copy)] = 1;
-    std::memcpy(slot_data(copy), slot_data(s.slot), plan_.slot_bytes);
+    if (plan_.slot_bytes > 0) std::memcpy(slot_data(copy), slot_data(s.slot), plan_.slot_bytes);
     drop_slot(s.slot);
     s.slot = copy;
   }
@@ -144,6 +144,21 @@ std::optional<SequenceHandle> StateCache::share(SequenceHandle handle, bool froz
 
 std::optional<SequenceHandle> StateCache::fork(SequenceHandle handle) {
   return share(handle, false);
+}
+
+std::optional<SequenceHandle> StateCache::fork_prefix(SequenceHandle handle, int64_t length) {
+  ASSERT(length == sequence(handle).length ||
+         (plan_.slot_bytes == 0 && length >= 0 && length < sequence(handle).length));
+  const auto other = share(handle, false);
+  if (!other) return other;
+  Sequence& s = sequence(*other);
+  const auto blocks = static_cast<size_t>((length + kKvBlockTokens - 1) / kKvBlockTokens);
+  while (s.blocks.size() > blocks) {
+    drop_block(s.blocks.back());
+    s.blocks.pop_back();
+  }
+  s.length = length;
+  return other;
 }
 
 std::optional<SequenceHandle> StateCache::snapshot(SequenceHandle handle) {

@@ -54,6 +54,9 @@ class StateCache {
   void commit(SequenceHandle handle, int64_t num_tokens);
   // A second sequence with the same state, sharing memory until either writes.
   std::optional<SequenceHandle> fork(SequenceHandle handle);
+  // As fork, but of the first `length` tokens alone. A recurrent state cannot be cut back: with one
+  // `length` must be that of the sequence.
+  std::optional<SequenceHandle> fork_prefix(SequenceHandle handle, int64_t length);
   // As fork, but the result can only be forked and released: a kept prefix. Counted by
   // num_snapshots().
   std::optional<SequenceHandle> snapshot(SequenceHandle handle);

@@ -17,6 +17,7 @@ import xml.etree.ElementTree
 
 import numpy as np
 from fixtures import GOLDEN, TOP, Failure, Program, Terminal, check, make_model, write
+from serving import test_keys, test_serve_usage, test_server, test_server_needs_room
 
 
 def test_overview(p, _):
@@ -25,7 +26,7 @@ def test_overview(p, _):
         check(word in out, f"{word} is not in --help")
     check(p.call("--version")[0].startswith(b"tulou "), "no version")
     for command in ("run", "chat", "inspect", "tokenize", "detokenize", "render", "logits",
-                    "generate", "embed", "perplexity", "bench"):
+                    "generate", "embed", "perplexity", "bench", "keys", "serve", "ps", "stop"):
         check(b"xample" in p.call(command, "--help")[0], f"no example in {command} --help")
 
 
@@ -364,7 +365,8 @@ def test_real_model(p, w):
 
 TESTS = [test_overview, test_usage_errors, test_bad_input, test_broken_output, test_text_commands,
          test_ids_commands, test_run, test_odd_prompts,
-         test_inspect, test_configuration, test_perplexity,
+         test_inspect, test_keys, test_serve_usage, test_server, test_server_needs_room,
+         test_configuration, test_perplexity,
          test_bench, test_bench_errors, test_bench_interrupt,
          test_interrupt, test_chat_script, test_chat_terminal, test_real_model]
 

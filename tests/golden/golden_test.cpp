@@ -265,7 +265,7 @@ TEST_P(GoldenText, GreedyContinuations) {
   }
   for (size_t i = 0; i < streams.size(); ++i) {
     std::vector<int32_t> tokens;
-    while (const auto token = streams[i]->next()) tokens.push_back(*token);
+    while (const auto token = streams[i]->next()) tokens.push_back(token->token);
     EXPECT_EQ(tokens, golden.about["greedy"][i]["new_tokens"].get<std::vector<int32_t>>());
     EXPECT_EQ(streams[i]->finish_reason(), engine::FinishReason::kLength);
   }

@@ -1,10 +1,10 @@
 // Spelling suggestions; see nearest.h.
-#include "cli/nearest.h"
+#include "base/nearest.h"
 
 #include <algorithm>
 #include <vector>
 
-namespace tulou::cli {
+namespace tulou::base {
 
 namespace {
 
@@ -47,4 +47,4 @@ std::string nearest(std::string_view typed, std::span<const std::string> words) 
   return longer == words.end() ? "" : *longer;
 }
 
-}  // namespace tulou::cli
+}  // namespace tulou::base

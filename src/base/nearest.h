@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace tulou::cli {
+namespace tulou::base {
 
 // The number of single-character insertions, deletions, replacements and swaps of neighbours that
 // turn one word into the other (optimal string alignment).
@@ -15,4 +15,4 @@ size_t edit_distance(std::string_view a, std::string_view b);
 // or starting with it. The first one wins among equals.
 std::string nearest(std::string_view typed, std::span<const std::string> words);
 
-}  // namespace tulou::cli
+}  // namespace tulou::base

@@ -1,0 +1,41 @@
+// SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104): identities of content, and keyed ones. The only
+// file of base that knows OpenSSL.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace tulou::base {
+
+using Digest = std::array<uint8_t, 32>;
+
+// Data that comes in pieces. Not thread-safe; movable.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+
+  void update(std::span<const std::byte> data);
+  void update(std::string_view text);
+  // The digest of all that came; the object begins anew.
+  Digest finish();
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
+
+Digest sha256(std::span<const std::byte> data);
+Digest sha256(std::string_view text);
+
+// A hash that only who has the key can compute; for identities that others must not guess.
+Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> data);
+
+}  // namespace tulou::base

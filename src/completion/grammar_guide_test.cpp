@@ -1,0 +1,80 @@
+// Tests of grammar_guide.h.
+#include "completion/grammar_guide.h"
+
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "grammar/compiler.h"
+
+namespace tulou::completion {
+namespace {
+
+constexpr int32_t kEnd = 256, kThink = 257, kEndThink = 258;
+
+class GrammarGuideTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { helper_ = std::make_shared<grammar::Helper>(); }
+  static void TearDownTestSuite() { helper_.reset(); }
+  GrammarGuideTest() {
+    grammar::VocabularyData data;
+    data.vocab_size = 288;
+    data.stop_tokens = {kEnd};
+    for (int byte = 0; byte < 256; ++byte) data.tokens.emplace_back(1, static_cast<char>(byte));
+    data.tokens.resize(259);  // special ones have no text
+    compiler_ = std::make_unique<grammar::GrammarCompiler>(data, helper_);
+    thinking_.begin = kThink;
+    thinking_.end = kEndThink;
+  }
+  std::unique_ptr<GrammarGuide> guide(std::optional<ThinkingTokens> thinking, bool in_reasoning) {
+    return std::make_unique<GrammarGuide>(compiler_->compile({grammar::GrammarKind::kRegex, "ab"}),
+                                          thinking, in_reasoning);
+  }
+  // The tokens that may come next; empty if all may.
+  static std::vector<int32_t> allowed(GrammarGuide& guide) {
+    std::vector<uint32_t> mask(9, ~uint32_t{0});
+    std::vector<int32_t> tokens;
+    if (!guide.next(mask).masked) return tokens;
+    for (int32_t token = 0; token < 288; ++token) {
+      if ((mask[static_cast<size_t>(token / 32)] >> (token % 32) & 1) != 0) tokens.push_back(token);
+    }
+    return tokens;
+  }
+  using Ids = std::vector<int32_t>;
+
+  static std::shared_ptr<grammar::Helper> helper_;
+  std::unique_ptr<grammar::GrammarCompiler> compiler_;
+  ThinkingTokens thinking_;
+};
+std::shared_ptr<grammar::Helper> GrammarGuideTest::helper_;
+
+TEST_F(GrammarGuideTest, RulesEachTokenAndTheEnd) {
+  const auto rule = guide(std::nullopt, false);
+  EXPECT_EQ(allowed(*rule), (Ids{'a'}));
+  rule->accept('a');
+  EXPECT_EQ(allowed(*rule), (Ids{'b'}));
+  rule->accept('b');
+  EXPECT_EQ(allowed(*rule), (Ids{kEnd}));
+  EXPECT_THROW(rule->accept('c'), base::Error);
+}
+
+TEST_F(GrammarGuideTest, ThinkingIsFree) {
+  const auto rule = guide(thinking_, false);
+  EXPECT_EQ(allowed(*rule), (Ids{'a', kThink}));  // the model may begin to think
+  rule->accept(kThink);
+  EXPECT_TRUE(allowed(*rule).empty());
+  rule->accept('x');
+  rule->accept(kEndThink);
+  EXPECT_EQ(allowed(*rule), (Ids{'a'}));
+  rule->accept('a');
+  EXPECT_EQ(allowed(*rule), (Ids{'b'}));
+}
+
+TEST_F(GrammarGuideTest, ThePromptMayHaveBegunTheThinking) {
+  const auto rule = guide(thinking_, true);
+  EXPECT_TRUE(allowed(*rule).empty());
+  rule->accept(kEndThink);
+  EXPECT_EQ(allowed(*rule), (Ids{'a'}));
+}
+
+}  // namespace
+}  // namespace tulou::completion

@@ -1,0 +1,69 @@
+"""Runs `tulou serve` and speaks to it as clients do: the openai package, sockets, signals.
+
+usage: compare.py --binary build/release/tulou --work FOLDER [--model GGUF] [--only NAME]
+The real model is fetched by tools/demo_model unless --model (or TULOU_SMOLLM2) gives it.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+import traceback
+
+import api
+import bodies
+import isolation
+import life
+from served import TOP, Failure, Server, make_tiny
+
+
+class Work:
+    """The program and the models of the tests."""
+
+    def __init__(self, options, real):
+        self.binary, self.real, self.folder = options.binary, real, os.path.abspath(options.work)
+        os.makedirs(self.folder, exist_ok=True)
+        self.tiny = make_tiny(os.path.join(self.folder, "tiny"))
+
+    def server(self, *arguments, **more):
+        return Server(self.binary, self.folder, "--memory", "1GiB", *arguments, **more)
+
+
+def run(test, argument, only):
+    """-> whether it passed."""
+    name = test.__name__
+    if only and only not in name:
+        return True
+    begin = time.monotonic()
+    try:
+        result = test(argument) or "ok"
+        passed = True
+    except Failure as failure:
+        result, passed = f"FAILED: {failure}", False
+    except Exception:  # pylint: disable=broad-except
+        result, passed = f"FAILED: {traceback.format_exc()}", False
+    print(f"{name}: {result} ({time.monotonic() - begin:.1f} s)", flush=True)
+    return passed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--binary", required=True)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--model", default=os.environ.get("TULOU_SMOLLM2"))
+    parser.add_argument("--only", help="run only tests whose name holds this")
+    options = parser.parse_args()
+    real = options.model or subprocess.run([os.path.join(TOP, "tools", "demo_model")], check=True,
+                                           stdout=subprocess.PIPE, text=True).stdout.strip()
+    work = Work(options, real)
+    with work.server(real, work.tiny, "--context", "2048") as server:
+        passed = [run(test, server, options.only) for test in api.TESTS + life.SHARED]
+    with work.server(work.tiny, "--context", "512") as server:
+        passed += [run(test, server, options.only) for test in bodies.TESTS]
+    passed += [run(test, work, options.only) for test in life.TESTS + isolation.TESTS]
+    return 0 if all(passed) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
