@@ -20,16 +20,6 @@ using Expr = Rules::Expr;
 using Node = Rules::Node;
 using NodeKind = Rules::Kind;
 
-// The first so many classes of tokens, of whose characters the node takes any.
-uint8_t token_classes(const Node& node) {
-  if (node.kind != NodeKind::kClass) return 0;
-  uint8_t count = 0;
-  while (count < kTokenClasses && subtract(token_class(count), node.code_points).empty()) {
-    ++count;
-  }
-  return count;
-}
-
 // Builds backwards: every function gets the state that follows and returns the one that begins.
 class Builder {
  public:
@@ -94,7 +84,7 @@ class Builder {
         }
         return next;
       case NodeKind::kClass:
-        return character(node, next);
+        return character(expr, next);
       case NodeKind::kSequence:
         for (size_t i = node.parts.size(); i-- > 0;) next = one(node.parts[i], next);
         return next;
@@ -116,11 +106,31 @@ class Builder {
     return next;
   }
 
+  // Of a class, which may come many times.
+  struct Class {
+    std::vector<ByteSequence> sequences;
+    uint8_t token_classes = 0;  // it takes all characters of the first so many classes of tokens
+  };
+  const Class& class_of(Expr expr) {
+    const auto [place, is_new] = classes_.try_emplace(expr);
+    Class& made = place->second;
+    if (!is_new) return made;
+    const std::vector<CodePoints>& code_points = rules_.node(expr).code_points;
+    made.sequences = utf8_sequences(subtract(code_points, {}));
+    while (made.token_classes < kTokenClasses &&
+           subtract(token_class(made.token_classes), code_points).empty())
+      ++made.token_classes;
+    return made;
+  }
+  uint8_t token_classes(Expr expr) {
+    return rules_.node(expr).kind == NodeKind::kClass ? class_of(expr).token_classes : uint8_t{0};
+  }
+
   // States with the same bytes to come are one.
-  uint32_t character(const Node& node, uint32_t next) {
+  uint32_t character(Expr expr, uint32_t next) {
     std::map<std::vector<uint8_t>, uint32_t> rests;
     std::vector<Automaton::Edge> first;
-    for (const ByteSequence& sequence : utf8_sequences(subtract(node.code_points, {}))) {
+    for (const ByteSequence& sequence : class_of(expr).sequences) {
       uint32_t rest = next;
       std::vector<uint8_t> key;
       for (auto i = static_cast<size_t>(sequence.length); i-- > 1;) {
@@ -183,7 +193,7 @@ class Builder {
       automaton_.states[state].token_classes = classes;
       automaton_.states[state].endless = endless;
     };
-    if (node.kind == NodeKind::kClass) mark_state(round, token_classes(node));
+    if (node.kind == NodeKind::kClass) mark_state(round, token_classes(body));
     if (node.kind != NodeKind::kSequence && node.kind != NodeKind::kChoice) return;
     std::vector<Expr> parts;
     std::copy_if(node.parts.begin(), node.parts.end(), std::back_inserter(parts),
@@ -191,7 +201,7 @@ class Builder {
     if (parts.size() == 1) return mark(parts[0], round, endless);
     if (node.kind != NodeKind::kChoice) return;
     for (size_t i = 0; i < parts.size(); ++i) {
-      const uint8_t classes = token_classes(rules_.node(parts[i]));
+      const uint8_t classes = token_classes(parts[i]);
       const uint32_t start = automaton_.targets[automaton_.states[round].begin + i];
       if (classes > 0) mark_state(start, classes);
     }
@@ -201,6 +211,7 @@ class Builder {
   const std::vector<bool>& finite_;
   Automaton automaton_;
   std::map<Rules::Rule, uint32_t> starts_;
+  std::map<Expr, Class> classes_;
   std::vector<std::pair<Rules::Rule, uint32_t>> waiting_;
   uint32_t counter_ = Automaton::kNone;
 };
