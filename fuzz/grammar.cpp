@@ -2,7 +2,6 @@
 // reason, in time, and what the grammar lets through is UTF-8 and comes to an end. The first byte
 // of the input says which kind it is.
 #include <array>
-#include <cstdlib>
 #include <string>
 
 #include "base/utf8.h"
@@ -27,14 +26,14 @@ void walk(const Automaton& automaton, std::string_view choices) {
     uint8_t byte = static_cast<uint8_t>(choice);
     while (tries < 256 && positions.next(at, byte) == Positions::kDead) ++byte, ++tries;
     if (tries == 256) {
-      if (!positions.can_end(at)) std::abort();  // a dead end
+      if (!positions.can_end(at)) __builtin_trap();  // a dead end
       break;
     }
     const Positions::Id same = positions.same_tokens(at);
-    if (positions.next(same, byte) == Positions::kDead) std::abort();
+    if (positions.next(same, byte) == Positions::kDead) __builtin_trap();
     at = positions.next(at, byte);
     text += static_cast<char>(byte);
-    if (positions.can_end(at) && tulou::base::find_invalid_utf8(text)) std::abort();
+    if (positions.can_end(at) && tulou::base::find_invalid_utf8(text)) __builtin_trap();
   }
 }
 

@@ -20,7 +20,7 @@ SCHEMAS = {
     "integer": {"type": "integer", "minimum": -17, "exclusiveMaximum": 2345, "multipleOf": 5},
     "number": {"type": "number", "exclusiveMinimum": -1.25, "maximum": 0.125},
     "string": {"type": "string", "minLength": 2, "maxLength": 40},
-    "pattern": {"type": "string", "pattern": "^[A-Z]{2}-\\d+(é|[^a-z])*$"},
+    "pattern": {"type": "string", "pattern": "^[A-Z]{2}-\\d+(\u00e9|[^a-z])*$"},
     "format": {"type": "string", "format": "date-time"},
     "recursive": {"$ref": "#/$defs/n", "$defs": {"n": {"anyOf": [
         {"type": "null"}, {"type": "array", "items": {"$ref": "#/$defs/n"}}]}}},
@@ -41,7 +41,7 @@ def seeds():
         yield "schema_" + name, "\0" + json.dumps(schema, ensure_ascii=False)
     for i, text in enumerate(REGEXES):
         yield f"regex_{i}", "\1" + text
-    yield "choice", "\2" + json.dumps(["yes", 'm"\n', "é"])
+    yield "choice", "\2" + json.dumps(["yes", 'm"\n', "\u00e9"])
     for i, text in enumerate(EBNF):
         yield f"ebnf_{i}", "\3" + text
 

@@ -1,4 +1,4 @@
-"""Schemas as applications send them, with an answer to each: for bench.py."""
+"""Schemas as applications send them, with an answer to each; prints them for mask_bench."""
 
 import json
 
@@ -172,3 +172,7 @@ def cases():
                "answer": json.dumps(answer, ensure_ascii=False)}
     for name, kind, text, answer in OTHERS:
         yield {"name": name, "kind": kind, "text": text, "answer": answer}
+
+
+if __name__ == "__main__":
+    print(json.dumps(list(cases()), indent=1))
