@@ -38,7 +38,7 @@ class ModelDigestTest : public testing::Test {
   void write(const std::string& config, float value) {
     std::ofstream(folder_ + "/model/config.json") << config;
     const float values[] = {value, 2.0f};
-    const std::string data = checkpoint::test::SafetensorsBuilder().add("a", {2}, values).file();
+    const std::string data = checkpoint::test::SafetensorsBuilder().add("a", {2}, values).build();
     std::ofstream(weights(), std::ios::binary) << data;
     age(weights());
   }

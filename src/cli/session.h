@@ -20,7 +20,7 @@ namespace tulou::cli {
 // else is Error cli.store_missing.
 std::string resolve_model(const std::string& argument);
 
-// A folder in which an engine keeps states, and the identity of this session's states there.
+// A folder in which an engine keeps states, and the identity of its states there.
 struct StateFolder {
   std::shared_ptr<engine::PrefixStore> store;  // null: none
   base::Digest identity{};

@@ -1,4 +1,4 @@
-"""The cache on disk: what it saves after a restart or a kill -9, and that nothing wrong is served."""
+"""The cache on disk: what it saves after a restart or a kill -9; nothing wrong is ever served."""
 
 import json
 import os
