@@ -3,9 +3,9 @@
 
 usage: make_file_seeds.py [CORPUS]      needs only Python
 
-The targets are safetensors, safetensors_index, gguf, config, ids_json, npy and prefix_file. Their seeds are
-right files of every kind, and each way of being wrong that has broken a reader somewhere: counts at
-2^31 and beyond, overlaps, holes, duplicates, wrong types.
+The targets are safetensors, safetensors_index, gguf, config, ids_json, npy and prefix_file. Their
+seeds are right files of every kind, and each way of being wrong that has broken a reader somewhere:
+counts at 2^31 and beyond, overlaps, holes, duplicates, wrong types.
 """
 
 import json

@@ -93,7 +93,7 @@ def test_restart_and_kill(work):
             check(server.end()[0] == 0, "exit code")
         with work.server(*common, "--cache-dir", folder) as server:
             third = answer(server, turn)
-            check(third[:2] == alone[:2] and third[2] > again[2], f"after SIGTERM: {third[2]}")
+            check(third[:2] == alone[:2] and third[2] >= again[2], f"after SIGTERM: {third[2]}")
             check(total(server, "tulou_disk_cache_damaged_total") == 0, "damaged files")
             body = chat(model, QUESTION)
             check(answer(server, {**body, "cache_salt": "x"})[2] == 0, "another salt's prompt")
