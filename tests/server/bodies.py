@@ -80,7 +80,7 @@ COMPLETIONS = [
     ({"prompt": None}, "prompt"), ({"prompt": []}, "prompt"), ({"prompt": {}}, "prompt"),
     ({"prompt": [1.5]}, "prompt"), ({"prompt": [-1]}, "prompt"), ({"prompt": [99999]}, "prompt"),
     ({"prompt": [[]]}, "prompt"), ({"prompt": [True]}, "prompt"), ({"echo": 1}, "echo"),
-    ({"suffix": 1}, "suffix"), ({"suffix": "x"}, "model"),  # a model without such tokens
+    ({"suffix": 1}, "suffix"), ({"suffix": "x"}, "suffix"),  # a model without such tokens
 ]
 TEXTS = [b"", b"{", b"[]", b"1", b"null", b'"x"', b'{"a":1}}', b'{"model":"\xff"}',
          b'{"model":"\\ud800"}', b'{"n":1,"n":2}', b"\xef\xbb\xbf{}", b"{'a':1}", b'{"a":1,}',
