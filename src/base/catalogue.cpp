@@ -73,8 +73,8 @@ const std::vector<CatalogueEntry>& catalogue() {
       {"cache.damaged_file", kCorrupt, "cache: {0} is not used and was removed: {1}", ""},
       {"cache.not_written", kResourceExhausted,
        "cache: nothing is written to {0} for now ({1}); serving goes on", ""},
-      {"cache.not_read", kResourceExhausted,
-       "cache: {0} cannot be read ({1}); serving goes on", ""},
+      {"cache.not_read", kResourceExhausted, "cache: {0} cannot be read ({1}); serving goes on",
+       ""},
       // engine
       {"engine.prompt_too_long", kInvalidInput,
        "the prompt has {0} tokens, the context is {1} tokens", "shorten it, or give --context"},

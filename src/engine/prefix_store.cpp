@@ -240,6 +240,7 @@ PrefixStoreStats PrefixStore::stats() const {
 
 std::vector<StoredPrefix> PrefixStore::list(const std::string& folder) {
   const PrefixFolder opened(folder, false);
+  if (opened.names().empty()) return {};  // one that was cleared has no key either
   return looked_at(opened, opened.key(false), {});
 }
 

@@ -322,6 +322,7 @@ TEST_F(PrefixStoreTest, ListedAndCleared) {
   EXPECT_EQ(cleared.entries, 3);
   EXPECT_TRUE(files().empty());
   EXPECT_FALSE(base::exists(folder_ + "/key"));
+  EXPECT_TRUE(PrefixStore::list(folder_).empty());
   EXPECT_TRUE(base::exists(folder_ + "/notes.txt"));
 }
 
