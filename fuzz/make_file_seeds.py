@@ -3,9 +3,9 @@
 
 usage: make_file_seeds.py [CORPUS]      needs only Python
 
-The targets are safetensors, safetensors_index, gguf, config, ids_json and npy. Their seeds are
-right files of every kind, and each way of being wrong that has broken a reader somewhere: counts at
-2^31 and beyond, overlaps, holes, duplicates, wrong types.
+The targets are safetensors, safetensors_index, gguf, config, ids_json, npy and prefix_file. Their
+seeds are right files of every kind, and each way of being wrong that has broken a reader somewhere:
+counts at 2^31 and beyond, overlaps, holes, duplicates, wrong types.
 """
 
 import json
@@ -251,6 +251,26 @@ def npy_seeds() -> dict:
     }
 
 
+def prefix_file_seeds() -> dict:
+    """A head without its code, then the file's size."""
+    def head(length=40, payload=100, size=None, version=1, zero=0, magic=b"TlPrefix"):
+        size = 224 + 4 * length + payload if size is None else size
+        return (magic + struct.pack("<II", version, zero) + bytes(range(128))
+                + struct.pack("<QQQ", length, payload, size))
+
+    return {
+        "right": head(),
+        "version": head(version=2),
+        "size": head(size=5),
+        "long": head(1 << 24, 0),
+        "longer": head(1 << 25, 0),
+        "overflow": head(10, (1 << 64) - 100, 164),
+        "magic": head(magic=b"TlState1"),
+        "reserved": head(zero=1),
+        "none": head(0),
+    }
+
+
 def main(corpus: pathlib.Path) -> None:
     for target, seeds in (
         ("safetensors", safetensors_seeds()),
@@ -259,6 +279,7 @@ def main(corpus: pathlib.Path) -> None:
         ("config", config_seeds()),
         ("ids_json", ids_seeds()),
         ("npy", npy_seeds()),
+        ("prefix_file", prefix_file_seeds()),
     ):
         folder = corpus / target
         folder.mkdir(parents=True, exist_ok=True)

@@ -54,4 +54,24 @@ Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> da
   return digest;
 }
 
+// RFC 2104: H(key ^ opad, H(key ^ ipad, data)), the key padded with zeros to a block of the hash.
+HmacSha256::HmacSha256(std::span<const std::byte> key) {
+  constexpr size_t kBlock = 64;
+  ASSERT(key.size() <= kBlock);
+  std::array<std::byte, kBlock> inner, outer;
+  for (size_t i = 0; i < kBlock; ++i) {
+    const std::byte byte = i < key.size() ? key[i] : std::byte{0};
+    inner[i] = byte ^ std::byte{0x36};
+    outer[i] = byte ^ std::byte{0x5c};
+  }
+  inner_.update(inner);
+  outer_.update(outer);
+}
+
+Digest HmacSha256::finish() {
+  const Digest inner = inner_.finish();
+  outer_.update(std::as_bytes(std::span(inner)));
+  return outer_.finish();
+}
+
 }  // namespace tulou::base

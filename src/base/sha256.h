@@ -38,4 +38,17 @@ Digest sha256(std::string_view text);
 // A hash that only who has the key can compute; for identities that others must not guess.
 Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> data);
 
+// The same of data that comes in pieces. Not thread-safe.
+class HmacSha256 {
+ public:
+  // `key` has at most 64 bytes.
+  explicit HmacSha256(std::span<const std::byte> key);
+  void update(std::span<const std::byte> data) { inner_.update(data); }
+  // The digest of all that came; nothing may come after it.
+  Digest finish();
+
+ private:
+  Sha256 inner_, outer_;
+};
+
 }  // namespace tulou::base

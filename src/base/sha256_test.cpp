@@ -31,6 +31,17 @@ TEST(Sha256, PiecesGiveTheSame) {
   EXPECT_EQ(hash.finish(), sha256("abc"));
 }
 
+TEST(Sha256, HmacsInPiecesAreTheSame) {
+  const std::string text(1000, 'a');
+  for (const size_t size : {0u, 1u, 32u, 63u, 64u}) {
+    const std::vector<std::byte> key(size, std::byte{0x5a});
+    HmacSha256 hmac(key);
+    for (size_t at = 0; at < text.size(); at += 37)
+      hmac.update(std::as_bytes(std::span(text).subspan(at, std::min<size_t>(37, 1000 - at))));
+    EXPECT_EQ(hmac.finish(), hmac_sha256(key, std::as_bytes(std::span(text)))) << size;
+  }
+}
+
 // RFC 4231, test cases 1 and 2.
 TEST(Sha256, KnownHmacs) {
   std::array<std::byte, 20> key;

@@ -52,6 +52,7 @@ std::unique_ptr<Command> make_bench();
 std::unique_ptr<Command> make_quantize();
 std::unique_ptr<Command> make_imatrix();
 std::unique_ptr<Command> make_keys();
+std::unique_ptr<Command> make_cache();
 std::unique_ptr<Command> make_serve();
 std::unique_ptr<Command> make_ps();
 std::unique_ptr<Command> make_stop();

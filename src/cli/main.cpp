@@ -27,6 +27,7 @@ const std::vector<CommandEntry>& commands() {
       {"ps", "Show what a running server serves", kUsing, make_ps},
       {"stop", "End a running server, or unload one of its models", kUsing, make_stop},
       {"keys", "Make, list and revoke API keys", kUsing, make_keys},
+      {"cache", "List or remove what a server keeps on disk", kUsing, make_cache},
       {"tokenize", "Text to token ids", kScripts, make_tokenize},
       {"detokenize", "Token ids to text", kScripts, make_detokenize},
       {"render", "A conversation to the exact prompt text", kScripts, make_render},

@@ -58,6 +58,11 @@ class ServeCommand final : public Command {
     arguments.value("--memory", "SIZE",
                     "For weights and caches together (8GiB; half of what is free)",
                     [this](const std::string& text) { memory_ = bytes_value("--memory", text); });
+    arguments.text("--cache-dir", "FOLDER", cache_folder_,
+                   "Keep states of prompts and answers here, for the next start (none)");
+    arguments.value(
+        "--cache-dir-size", "SIZE", "Bytes of that folder; the least recently used go first (8GiB)",
+        [this](const std::string& text) { cache_bytes_ = bytes_value("--cache-dir-size", text); });
     arguments.value("--idle", "TIME",
                     "Unload a model that nobody has used for so long, as 90s, 10m, 2h (never)",
                     [this](const std::string& text) { pool_.idle = time_value("--idle", text); });
@@ -88,6 +93,7 @@ class ServeCommand final : public Command {
     // Before the first thread: it is a copy of this process.
     const auto helper = std::make_shared<grammar::Helper>();
     ProgressBar progress;
+    open_store();
     auto models = plan(settings, helper, progress);
     engine::EngineThread engines([](const std::string& what) { message("error: " + what); });
     serve::ModelPool pool(std::move(models), pool_, engines);
@@ -105,6 +111,23 @@ class ServeCommand final : public Command {
   }
 
  private:
+  void open_store() {
+    if (cache_folder_.empty()) {
+      if (cache_bytes_)
+        throw base::Error("cli.usage", "--cache-dir-size needs --cache-dir", "serve");
+      return;
+    }
+    engine::PrefixStoreOptions options;
+    options.folder = cache_folder_;
+    options.max_bytes = cache_bytes_.value_or(options.max_bytes);
+    options.on_problem = [](const base::Error& problem) { message(problem.what()); };
+    store_ = std::make_shared<engine::PrefixStore>(std::move(options));
+    const engine::PrefixStoreStats stats = store_->stats();
+    if (stats.entries > 0)
+      message("cache: " + base::to_text(stats.entries) + " states on disk, " +
+              base::human_bytes(stats.bytes));
+  }
+
   void configure(serve::Service& service) {
     if (service.keys() != nullptr)
       http_.authorize = [&service](net::HttpRequest& request) {
@@ -148,6 +171,8 @@ class ServeCommand final : public Command {
       served.names = {suggested_name(served.path)};
       if (i == 0) served.names.insert(served.names.begin(), names_.begin(), names_.end());
       served.parallel = parallel_.value_or(16);
+      served.store = store_;
+      served.store_folder = cache_folder_;
       served.max_waiting = static_cast<size_t>(queue_.value_or(1024));
       served.cache_bytes =
           together ? (budget - all) / models_.size() : (budget - weights[i].bytes) / 2;
@@ -228,7 +253,9 @@ class ServeCommand final : public Command {
   }
 
   std::vector<std::string> models_, names_;
-  std::string keys_;
+  std::string keys_, cache_folder_;
+  std::optional<uint64_t> cache_bytes_;
+  std::shared_ptr<engine::PrefixStore> store_;
   std::optional<int64_t> port_, parallel_, queue_;
   std::optional<uint64_t> memory_;
   net::ServerOptions http_;

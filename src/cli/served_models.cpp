@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "cli/model_digest.h"
 #include "cli/session.h"
 #include "model/load_weights.h"
 
@@ -68,8 +69,13 @@ std::shared_ptr<serve::LoadedModel> load_served_model(
   text.tokenizer();  // Error completion.no_tokenizer before the weights are read
   const auto session =
       std::make_shared<Session>(settings.path, model_settings, Precision::kDefault, progress);
-  auto engine =
-      session->make_shared_engine(settings.parallel, settings.max_waiting, settings.cache_bytes);
+  StateFolder folder;
+  if (settings.store)
+    folder = {
+        settings.store,
+        state_identity(model_digest(settings.path, settings.store_folder, progress), *session)};
+  auto engine = session->make_shared_engine(settings.parallel, settings.max_waiting,
+                                            settings.cache_bytes, std::move(folder));
   auto thinking = completion::thinking_tokens(text);
   std::optional<text::ChatTemplate> chat_template;
   if (text.has_chat_template()) chat_template = text.chat_template();

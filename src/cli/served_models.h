@@ -19,6 +19,8 @@ struct ServedModelSettings {
   int64_t parallel = 16;           // answers at once
   size_t max_waiting = 1024;       // requests besides
   uint64_t cache_bytes = 0;
+  std::shared_ptr<engine::PrefixStore> store;  // null: nothing is kept on disk
+  std::string store_folder;
 };
 
 // The name that a path suggests: the file's or the folder's, without ".gguf".

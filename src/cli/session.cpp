@@ -127,7 +127,8 @@ std::unique_ptr<engine::Engine> Session::make_engine(int64_t num_sequences, int6
 }
 
 std::unique_ptr<engine::Engine> Session::make_shared_engine(int64_t num_sequences,
-                                                            size_t max_waiting, uint64_t bytes) {
+                                                            size_t max_waiting, uint64_t bytes,
+                                                            StateFolder folder) {
   const model::CachePlan one = model::plan_cache(config(), cache_type_, 1, model::kKvBlockTokens);
   // A quarter of the room for states of earlier prompts; without recurrent states they only share
   // blocks and cost nothing by themselves.
@@ -160,6 +161,8 @@ std::unique_ptr<engine::Engine> Session::make_shared_engine(int64_t num_sequence
   options.max_waiting = max_waiting;
   options.cache = plan;
   options.max_prefixes = static_cast<size_t>(prefixes);
+  options.store = std::move(folder.store);
+  options.store_identity = folder.identity;
   return std::make_unique<engine::Engine>(*model_, kernels_, threads_, options);
 }
 

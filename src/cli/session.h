@@ -20,6 +20,12 @@ namespace tulou::cli {
 // else is Error cli.store_missing.
 std::string resolve_model(const std::string& argument);
 
+// A folder in which an engine keeps states, and the identity of its states there.
+struct StateFolder {
+  std::shared_ptr<engine::PrefixStore> store;  // null: none
+  base::Digest identity{};
+};
+
 // The longest context that is chosen when nobody asks for one.
 inline constexpr int64_t kDefaultContext = 4096;
 inline constexpr int64_t kDefaultWindow = 512;
@@ -59,7 +65,7 @@ class Session {
   // An engine for many users, whose cache takes at most `bytes`. The context is the one asked for,
   // else the model's own, but at most kServedContext and what fits. Error cli.memory_too_small.
   std::unique_ptr<engine::Engine> make_shared_engine(int64_t num_sequences, size_t max_waiting,
-                                                     uint64_t bytes);
+                                                     uint64_t bytes, StateFolder folder = {});
 
  private:
   ModelSettings settings_;

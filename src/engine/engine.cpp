@@ -74,13 +74,23 @@ Engine::Engine(const model::Model& model, const kernels::Kernels& kernels,
       cache_(make_cache(model.config(), options)),
       prefixes_(std::make_unique<PrefixCache>(*cache_, cache_->plan().slot_bytes > 0,
                                               options.max_prefixes)),
-      scheduler_(scheduler_options(options), *cache_, *prefixes_),
+      disk_(make_disk_tier()),
+      scheduler_(scheduler_options(options), *cache_, *prefixes_, disk_.get()),
       choosers_(threads.num_threads()) {
   update_stats({});
 }
 
+std::unique_ptr<DiskTier> Engine::make_disk_tier() {
+  if (!options_.store || options_.max_prefixes == 0) return nullptr;
+  return std::make_unique<DiskTier>(options_.store, options_.store_identity, *cache_, *prefixes_,
+                                    [cancels = cancels_] { cancels->stream_cancelled(); });
+}
+
 Engine::~Engine() {
   accept_new();
+  if (disk_) {
+    for (const auto& sequence : disk_->give_up()) scheduler_.add(sequence);
+  }
   for (const auto& stream : scheduler_.finish_all(FinishReason::kCancelled)) stream->notify();
 }
 
@@ -145,7 +155,13 @@ void Engine::accept_new() {
     arrived.swap(inbox_);
     stats_.waiting += static_cast<int64_t>(arrived.size());
   }
-  for (auto& sequence : arrived) scheduler_.add(std::move(sequence));
+  if (disk_) {
+    for (const auto& sequence : disk_->collect()) scheduler_.add(sequence);
+  }
+  for (auto& sequence : arrived) {
+    if (!disk_ || !disk_->hold(sequence, prompt_token_seconds_))
+      scheduler_.add(std::move(sequence));
+  }
 }
 
 bool Engine::step() {
@@ -286,7 +302,7 @@ void Engine::publish(const ScheduledBatch& scheduled) {
 
 void Engine::update_stats(const ScheduledBatch& scheduled) {
   const std::lock_guard lock(mutex_);
-  stats_.waiting = static_cast<int64_t>(scheduler_.num_waiting());
+  stats_.waiting = static_cast<int64_t>(scheduler_.num_waiting() + (disk_ ? disk_->num_held() : 0));
   stats_.running = static_cast<int64_t>(scheduler_.num_running());
   stats_.blocks = cache_->plan().num_blocks;
   stats_.free_blocks = cache_->num_free_blocks();
@@ -303,8 +319,13 @@ void Engine::update_stats(const ScheduledBatch& scheduled) {
 }
 
 EngineStats Engine::stats() const {
-  const std::lock_guard lock(mutex_);
-  return stats_;
+  EngineStats stats;
+  {
+    const std::lock_guard lock(mutex_);
+    stats = stats_;
+  }
+  if (disk_) stats.disk = disk_->stats();
+  return stats;
 }
 
 void Engine::Cancels::stream_cancelled() {

@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "base/arena.h"
+#include "base/sha256.h"
 #include "base/thread_pool.h"
+#include "engine/disk_tier.h"
 #include "engine/prefix_cache.h"
 #include "engine/request.h"
 #include "engine/scheduler.h"
@@ -41,6 +43,10 @@ struct EngineOptions {
   std::optional<model::CachePlan> cache;
   size_t max_prefixes = 0;  // kept states of earlier prompts; 0: no prefix cache
   int64_t snapshot_interval = 1024;
+  // Where kept states are also written and looked for, if there is a prefix cache, and the identity
+  // of what their bits depend on.
+  std::shared_ptr<PrefixStore> store;
+  base::Digest store_identity{};
 };
 
 // For reports; of one moment between steps.
@@ -52,6 +58,7 @@ struct EngineStats {
   int64_t generated_tokens = 0;
   int64_t steps = 0, preemptions = 0;
   PrefixCacheStats prefixes;
+  std::optional<DiskTierStats> disk;  // if there is a store
 };
 
 // Nothing happens but in step(), which one thread calls. Everything else may be called from any
@@ -102,6 +109,7 @@ class Engine {
     void begin_step(const ScheduledBatch& scheduled);
     void end_step(bool cancelled);
   };
+  std::unique_ptr<DiskTier> make_disk_tier();
   void validate(const Request& request) const;
   void accept_new();
   bool forward_and_choose(const ScheduledBatch& scheduled, std::vector<Chosen>& chosen);
@@ -120,12 +128,13 @@ class Engine {
   EngineOptions options_;
   std::unique_ptr<model::StateCache> cache_;
   std::unique_ptr<PrefixCache> prefixes_;
+  std::shared_ptr<Cancels> cancels_ = std::make_shared<Cancels>();
+  std::unique_ptr<DiskTier> disk_;  // may be null
   base::Arena arena_;
   Scheduler scheduler_;
   std::vector<TokenChooser> choosers_;  // one for each thread
   // Moving averages; 0: not known yet. They only say how long prompts are cut.
   double decode_seconds_ = 0, prompt_token_seconds_ = 0;
-  std::shared_ptr<Cancels> cancels_ = std::make_shared<Cancels>();
   mutable std::mutex mutex_;  // guards what follows
   std::vector<std::shared_ptr<Sequence>> inbox_;
   EngineStats stats_;

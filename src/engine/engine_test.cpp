@@ -232,6 +232,26 @@ TEST_F(EngineTest, ThePrefixCacheChangesNoBits) {
   }
 }
 
+TEST_F(EngineTest, AShortPromptSaysWhyNothingIsCached) {
+  EngineOptions options;
+  options.context = 200;
+  options.max_prefixes = 4;
+  options.cache = model::plan_cache(model_->config(), options.cache_type, 4, 200);
+  options.cache->num_slots = 8;
+  Engine engine(*model_, kernels::select_kernels(""), pool_, options);
+  const auto miss = [&](size_t length) {
+    const auto stream = engine.submit(request(length, 1));
+    while (engine.step()) {
+    }
+    return stream->usage().cache_miss;
+  };
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(miss(1), CacheMiss::kTooShort);
+    EXPECT_EQ(miss(16), CacheMiss::kTooShort);
+    EXPECT_EQ(miss(17), CacheMiss::kNone);
+  }
+}
+
 TEST_F(EngineTest, PromptLogprobsAreThoseOfTheAnswerThatSaysTheSame) {
   Request r = request(20, 30);
   r.greedy = true;

@@ -22,6 +22,13 @@ bool may_share(const Sequence& a, const Sequence& b) {
          a.request.cache_scope == b.request.cache_scope;
 }
 
+CacheMiss miss_of(const Sequence& sequence, const PrefixCache::Found& found) {
+  if (found.known - found.length >= kWorthSharing) return CacheMiss::kNoState;
+  // No state of fewer tokens is kept, and one token is always left to compute.
+  const bool too_short = found.length == 0 && sequence.size() <= kWorthSharing;
+  return too_short ? CacheMiss::kTooShort : CacheMiss::kNone;
+}
+
 }  // namespace
 
 void Scheduler::add(Shared sequence) {
@@ -170,8 +177,7 @@ bool Scheduler::begin(const Shared& sequence) {
     known = found.known;
     sequence->handle = prefixes_.match(request.cache_scope, sequence->tokens);
     if (sequence->handle) sequence->num_cached = found.length;
-    sequence->usage.cache_miss =
-        known - found.length >= kWorthSharing ? CacheMiss::kNoState : CacheMiss::kNone;
+    sequence->usage.cache_miss = miss_of(*sequence, found);
   } else {
     sequence->usage.cache_miss = CacheMiss::kDisabled;
   }
@@ -193,7 +199,8 @@ bool Scheduler::begin(const Shared& sequence) {
 // cache has room for it; what is lost is computed again, to the same bits.
 void Scheduler::preempt(size_t index) {
   const Shared victim = running_[index];
-  if (victim->request.use_prefix_cache && victim->num_cached >= kWorthSharing) keep_state(*victim);
+  if (victim->request.use_prefix_cache && victim->num_cached >= kWorthSharing)
+    keep_state(*victim, Lasting::kNo);
   cache_.release(*victim->handle);
   victim->handle.reset();
   victim->num_cached = 0;
@@ -289,11 +296,20 @@ void Scheduler::serve(const Sequence& sequence, int64_t num_tokens) {
   served_.at(sequence.request.tenant) += num_tokens;
 }
 
-// Keeps the state of all tokens that were computed.
-void Scheduler::keep_state(const Sequence& sequence) {
-  const auto length = static_cast<size_t>(sequence.num_cached);
-  prefixes_.insert(sequence.request.cache_scope, std::span(sequence.tokens).first(length),
-                   *sequence.handle);
+// Keeps the state of all tokens that were computed; on disk, too, if somebody may come back to it
+// after a restart.
+void Scheduler::keep_state(const Sequence& sequence, Lasting lasting) {
+  const auto tokens = std::span(sequence.tokens).first(static_cast<size_t>(sequence.num_cached));
+  prefixes_.insert(sequence.request.cache_scope, tokens, *sequence.handle);
+  if (disk_ != nullptr && lasting == Lasting::kYes)
+    disk_->keep(sequence.request.cache_scope, tokens, *sequence.handle);
+}
+
+// The end of a message, or what asking again begins with: not a mere interval of a long prompt.
+bool Scheduler::is_lasting(const Sequence& sequence) {
+  return sequence.num_cached == sequence.prompt_size() - 1 ||
+         std::ranges::find(sequence.request.boundaries, sequence.num_cached) !=
+             sequence.request.boundaries.end();
 }
 
 void Scheduler::append(Sequence& sequence, Chosen& chosen) {
@@ -310,7 +326,7 @@ void Scheduler::append(Sequence& sequence, Chosen& chosen) {
   if (reason == FinishReason::kNone) return;
   if (sequence.request.use_prefix_cache && sequence.num_cached >= kWorthSharing &&
       reason != FinishReason::kFailed)
-    keep_state(sequence);
+    keep_state(sequence, Lasting::kYes);
   finish(sequence, reason, std::move(chosen.failure));
 }
 
@@ -322,7 +338,8 @@ void Scheduler::commit(const ScheduledBatch& scheduled, std::span<Chosen> chosen
     sequence.num_cached += entry.num_tokens;
     serve(sequence, entry.num_tokens);
     sequence.stream->set_prompt_done(std::min(sequence.num_cached, sequence.prompt_size()));
-    if (std::ranges::binary_search(sequence.boundaries, sequence.num_cached)) keep_state(sequence);
+    if (std::ranges::binary_search(sequence.boundaries, sequence.num_cached))
+      keep_state(sequence, is_lasting(sequence) ? Lasting::kYes : Lasting::kNo);
     if (!entry.samples) continue;
     ASSERT(next < chosen.size());
     append(sequence, chosen[next++]);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/disk_tier.h"
 #include "engine/prefix_cache.h"
 #include "engine/sequence.h"
 #include "model/batch.h"
@@ -48,9 +49,10 @@ struct SchedulerOptions {
 // kMaxPassedOver times comes before all.
 class Scheduler {
  public:
-  // Both must outlive it.
-  Scheduler(const SchedulerOptions& options, model::StateCache& cache, PrefixCache& prefixes)
-      : options_(options), cache_(cache), prefixes_(prefixes) {}
+  // All must outlive it. `disk`, if there is one, is told of states that are worth writing.
+  Scheduler(const SchedulerOptions& options, model::StateCache& cache, PrefixCache& prefixes,
+            DiskTier* disk = nullptr)
+      : options_(options), cache_(cache), prefixes_(prefixes), disk_(disk) {}
 
   static constexpr int64_t kMaxPassedOver = 64;
   // Prompts that ask for log-probabilities are read in pieces, since each row has all logits.
@@ -96,13 +98,16 @@ class Scheduler {
   void preempt(size_t index);
   bool preempt_for(const Sequence& sequence, const ScheduledBatch& scheduled);
   void share_places();
-  void keep_state(const Sequence& sequence);
+  enum class Lasting { kNo, kYes };
+  void keep_state(const Sequence& sequence, Lasting lasting);
+  static bool is_lasting(const Sequence& sequence);
   void append(Sequence& sequence, Chosen& chosen);
   void serve(const Sequence& sequence, int64_t num_tokens);
 
   SchedulerOptions options_;
   model::StateCache& cache_;
   PrefixCache& prefixes_;
+  DiskTier* disk_;
   std::vector<Shared> waiting_;            // in order of arrival
   std::vector<Shared> running_;            // in order of admission
   std::map<std::string, int64_t> served_;  // tokens; of tenants with a live sequence

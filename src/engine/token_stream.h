@@ -31,6 +31,7 @@ enum class CacheMiss : uint8_t {
   kNone,      // nothing more could be had
   kDisabled,  // the request or the engine uses no prefix cache, or wants log-probabilities
   kNoState,   // tokens are known, but no state was kept where they part
+  kTooShort,  // states of so few tokens are not kept
 };
 
 // What a request cost so far.

@@ -67,6 +67,14 @@ class StateCache {
   std::vector<std::byte> save(SequenceHandle handle) const;
   SequenceHandle load(std::span<const std::byte> bytes, const std::string& source);
 
+  // The memory of the first `length` tokens of a sequence, which must be reserved: whole blocks in
+  // order, then the recurrent slot. What save() writes, without a copy. A kept prefix is not
+  // written by anybody; into a sequence that was created and reserved, and is not used before its
+  // commit(), another thread may write.
+  std::vector<std::span<std::byte>> state_parts(SequenceHandle handle, int64_t length);
+  // Bytes of all parts together.
+  uint64_t state_bytes(int64_t length) const;
+
   // What the layer of a sequence reads and writes in a forward pass.
   nn::AttentionState attention_state(SequenceHandle handle, size_t layer);
   nn::DeltaState delta_state(SequenceHandle handle, size_t layer);

@@ -1,6 +1,7 @@
 // StateCache::save and load: one sequence's state as bytes. The format is in docs/formats.md.
 #include <cstring>
 
+#include "base/assert.h"
 #include "base/checked.h"
 #include "base/error.h"
 #include "model/state_cache.h"
@@ -42,6 +43,23 @@ uint64_t digest(const ModelConfig& c) {
 }
 
 }  // namespace
+
+uint64_t StateCache::state_bytes(int64_t length) const {
+  const auto blocks = static_cast<uint64_t>((length + kKvBlockTokens - 1) / kKvBlockTokens);
+  return blocks * plan_.block_bytes + plan_.slot_bytes;
+}
+
+std::vector<std::span<std::byte>> StateCache::state_parts(SequenceHandle handle, int64_t length) {
+  const Sequence& s = sequence(handle);
+  const auto blocks = static_cast<size_t>((length + kKvBlockTokens - 1) / kKvBlockTokens);
+  ASSERT(blocks <= s.blocks.size());
+  std::vector<std::span<std::byte>> parts;
+  for (size_t i = 0; i < blocks; ++i)
+    parts.emplace_back(block_data(s.blocks[i], 0), plan_.block_bytes);
+  if (plan_.slot_bytes > 0)
+    parts.emplace_back(reinterpret_cast<std::byte*>(slot_data(s.slot)), plan_.slot_bytes);
+  return parts;
+}
 
 std::vector<std::byte> StateCache::save(SequenceHandle handle) const {
   const Sequence& s = sequence(handle);

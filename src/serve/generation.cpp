@@ -68,6 +68,8 @@ std::string cache_miss_reason(const engine::StreamUsage& usage) {
       return "disabled";
     case engine::CacheMiss::kNoState:
       return "no_state_kept_where_the_prompts_part";
+    case engine::CacheMiss::kTooShort:
+      return "prompt_too_short";
   }
   return "";
 }

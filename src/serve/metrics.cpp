@@ -98,6 +98,13 @@ constexpr CounterRow kCounters[] = {
      "Prompt tokens that were looked up in the prefix cache.", &ModelMetrics::prefix_queries},
     {"prefix_cache_hits_total", "prefix_cache_hits_total", "Prompt tokens that were found there.",
      &ModelMetrics::prefix_hits},
+    {"disk_cache_hits_total", "", "States that were loaded from the cache on disk.",
+     &ModelMetrics::disk_hits},
+    {"disk_cache_hit_tokens_total", "", "Tokens of those states.", &ModelMetrics::disk_tokens},
+    {"disk_cache_writes_total", "", "States that were written there.", &ModelMetrics::disk_writes},
+    {"disk_cache_dropped_total", "",
+     "States that were not written, since too many waited or the disk failed.",
+     &ModelMetrics::disk_dropped},
     {"prompt_tokens_total", "prompt_tokens_total", "Prompt tokens of all requests.",
      &ModelMetrics::prompt_tokens},
     {"generation_tokens_total", "generation_tokens_total", "Tokens of all answers.",
@@ -237,6 +244,19 @@ std::string Metrics::server_text() const {
   writer.sample("", "", disconnects.value());
   writer.family("tulou_connections", "gauge", "Open connections.");
   writer.sample("", "", connections.value());
+  if (!has_disk) return writer.take();
+  const auto one = [&](std::string_view name, std::string_view type, std::string_view help,
+                       double value) {
+    writer.family("tulou_disk_cache_" + std::string(name), type, help);
+    writer.sample("", "", value);
+  };
+  one("bytes", "gauge", "Size of the cache on disk.", disk_bytes.value());
+  one("entries", "gauge", "States in it.", disk_entries.value());
+  one("evictions_total", "counter", "States that were removed for others.", disk_evictions.value());
+  one("damaged_total", "counter", "Files that were not right and were removed.",
+      disk_damaged.value());
+  one("failures_total", "counter", "Readings and writings that the system refused.",
+      disk_failures.value());
   return writer.take();
 }
 

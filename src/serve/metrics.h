@@ -55,9 +55,10 @@ class Histogram {
 // What is measured for one model; the label is model_name.
 struct ModelMetrics {
   ModelMetrics();
-  Gauge requests_running, requests_waiting, cache_usage;  // cache_usage: 0 to 1
-  Gauge cache_block_size, cache_num_blocks;               // tokens, blocks
-  Counter prefix_queries, prefix_hits;                    // tokens
+  Gauge requests_running, requests_waiting, cache_usage;      // cache_usage: 0 to 1
+  Gauge cache_block_size, cache_num_blocks;                   // tokens, blocks
+  Counter prefix_queries, prefix_hits;                        // tokens
+  Counter disk_hits, disk_tokens, disk_writes, disk_dropped;  // states; disk_tokens: tokens
   Counter prompt_tokens, generation_tokens, reasoning_tokens;
   Counter preemptions;
   Counter finished_stop, finished_length, finished_abort, finished_error;
@@ -81,6 +82,10 @@ class Metrics {
   static constexpr size_t kMaxResponses = 512;
   Counter rejected_queue_full, rejected_unauthorized, disconnects;
   Gauge connections;
+  // Of the cache on disk, which all models share. A server without one does not show them.
+  Counter disk_damaged, disk_failures, disk_evictions;
+  Gauge disk_bytes, disk_entries;
+  std::atomic<bool> has_disk{false};
 
   // The whole text for GET /metrics.
   std::string text() const;

@@ -135,6 +135,19 @@ void Service::ping() {
   }
 }
 
+void Service::show_disk(const engine::DiskTierStats& disk, ModelMetrics& metrics) {
+  metrics.disk_hits.set(static_cast<double>(disk.hits));
+  metrics.disk_tokens.set(static_cast<double>(disk.tokens_found));
+  metrics.disk_writes.set(static_cast<double>(disk.writes));
+  metrics.disk_dropped.set(static_cast<double>(disk.dropped));
+  metrics_.has_disk = true;
+  metrics_.disk_bytes.set(static_cast<double>(disk.store.bytes));
+  metrics_.disk_entries.set(static_cast<double>(disk.store.entries));
+  metrics_.disk_evictions.set(static_cast<double>(disk.store.evictions));
+  metrics_.disk_damaged.set(static_cast<double>(disk.store.damaged));
+  metrics_.disk_failures.set(static_cast<double>(disk.store.failures));
+}
+
 std::string Service::metrics_text() {
   for (const PoolEntry& entry : pool_.entries()) {
     if (!entry.model) continue;
@@ -149,6 +162,7 @@ std::string Service::metrics_text() {
     metrics.prefix_queries.set(static_cast<double>(stats.prefixes.tokens_asked));
     metrics.prefix_hits.set(static_cast<double>(stats.prefixes.tokens_found));
     metrics.preemptions.set(static_cast<double>(stats.preemptions));
+    if (stats.disk) show_disk(*stats.disk, metrics);
   }
   return metrics_.text();
 }

@@ -87,6 +87,7 @@ class Service {
   void keep(const std::shared_ptr<Generation>& generation, const Caller& caller);
   std::vector<std::shared_ptr<Generation>> alive();
   void ping();
+  void show_disk(const engine::DiskTierStats& disk, ModelMetrics& metrics);
 
   ModelPool& pool_;
   std::unique_ptr<ApiKeys> keys_;

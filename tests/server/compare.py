@@ -13,6 +13,7 @@ import traceback
 
 import api
 import bodies
+import disk
 import isolation
 import life
 from served import TOP, Failure, Server, make_tiny
@@ -61,7 +62,7 @@ def main():
         passed = [run(test, server, options.only) for test in api.TESTS + life.SHARED]
     with work.server(work.tiny, "--context", "512") as server:
         passed += [run(test, server, options.only) for test in bodies.TESTS]
-    passed += [run(test, work, options.only) for test in life.TESTS + isolation.TESTS]
+    passed += [run(test, work, options.only) for test in life.TESTS + disk.TESTS + isolation.TESTS]
     return 0 if all(passed) else 1
 
 

@@ -73,6 +73,9 @@ TESTED_ELSEWHERE = {
     "src/grammar/grammar.cpp": "compiler_test: masks, forks, stop tokens",
     "src/grammar/helper.cpp": "compiler_test: limits, a dead helper",
     "src/grammar/helper_process.cpp": "compiler_test: limits, a dead helper",
+    "src/engine/prefix_file.cpp": "prefix_store_test: heads, truncation, flipped bits",
+    "src/engine/prefix_folder.cpp": "prefix_store_test: links, modes, torn and foreign files",
+    "src/cli/cache.cpp": "tests/server: list and clear",
     "src/engine/scheduler.cpp": "engine_test: batches, the bound of the queue, cancelled streams",
 }
 
