@@ -7,17 +7,10 @@ import typing
 
 import openai
 import pydantic
-from served import REAL, THINK, TINY, check
+from served import CALL, REAL, THINK, TINY, WEATHER, check
 
 QUESTION = [{"role": "user", "content": "What is the capital of France? Answer in one word."}]
 
-WEATHER = {"type": "function", "function": {
-    "name": "get_weather", "description": "The weather of a city",
-    "parameters": {"type": "object", "required": ["city"], "additionalProperties": False,
-                   "properties": {"city": {"type": "string", "enum": ["Paris", "Rome"]},
-                                  "days": {"type": "integer", "minimum": 1, "maximum": 9}}}}}
-CALL = '<tool_call>\n<function=get_weather>\n<parameter=city>\nRome\n</parameter>\n</function>\n' \
-       '</tool_call>'
 # A call whose function is none of the tools: it is text.
 NO_CALL = CALL.replace("get_weather", "get_wether")
 

@@ -15,19 +15,7 @@ import api
 import bodies
 import isolation
 import life
-from served import TOP, Failure, Server, make_tiny
-
-
-class Work:
-    """The program and the models of the tests."""
-
-    def __init__(self, options, real):
-        self.binary, self.real, self.folder = options.binary, real, os.path.abspath(options.work)
-        os.makedirs(self.folder, exist_ok=True)
-        self.tiny = make_tiny(os.path.join(self.folder, "tiny"))
-
-    def server(self, *arguments, **more):
-        return Server(self.binary, self.folder, "--memory", "1GiB", *arguments, **more)
+from served import TOP, Failure, Work
 
 
 def run(test, argument, only):
@@ -56,7 +44,7 @@ def main():
     options = parser.parse_args()
     real = options.model or subprocess.run([os.path.join(TOP, "tools", "demo_model")], check=True,
                                            stdout=subprocess.PIPE, text=True).stdout.strip()
-    work = Work(options, real)
+    work = Work(options.binary, options.work, real)
     with work.server(real, work.tiny, "--context", "2048") as server:
         passed = [run(test, server, options.only) for test in api.TESTS + life.SHARED]
     with work.server(work.tiny, "--context", "512") as server:
