@@ -109,19 +109,21 @@ void add_guides(const LoadedModel& model, const AnswerRules& rules,
                 const std::shared_ptr<const grammar::CompiledGrammar>& compiled,
                 PlannedChoice& choice) {
   const bool in_reasoning = choice.reading.in_reasoning;
-  if (rules.thinking_budget && model.thinking) {
+  std::optional<completion::ThinkingTokens> thinking = model.thinking;
+  if (thinking && compiled) thinking = thinking->without_seam();
+  if (rules.thinking_budget && thinking) {
     choice.guides.push_back(std::make_unique<completion::ThinkingBudget>(
-        *model.thinking, *rules.thinking_budget, in_reasoning));
+        *thinking, *rules.thinking_budget, in_reasoning));
   }
   if (rules.guard_loops) {
     completion::LoopGuardOptions options;
     options.watch_answer = compiled == nullptr;
     choice.guides.push_back(
-        std::make_unique<completion::LoopGuard>(model.thinking, in_reasoning, options));
+        std::make_unique<completion::LoopGuard>(thinking, in_reasoning, options));
   }
   if (compiled) {
     choice.guides.push_back(
-        std::make_unique<completion::GrammarGuide>(compiled, model.thinking, in_reasoning));
+        std::make_unique<completion::GrammarGuide>(compiled, thinking, in_reasoning));
   }
 }
 

@@ -171,6 +171,16 @@ def test_json_schema(server):
         json.loads(whole.message.content)
 
 
+def test_rule_after_cut_thinking(server):
+    """A thinking part that is closed by its budget, and an answer by rule behind it."""
+    for rule in ({"choice": ["yes"]}, {"regex": "ab"}, {"json": {"enum": [1]}}):
+        for budget in (0, 5):
+            message = plain(server.client(), model=TINY, max_tokens=300, extra_body={
+                "structured_outputs": rule, "thinking_budget": budget,
+                "enable_thinking": True}).choices[0].message
+            check(message.content in ("yes", "ab", "1"), f"{rule}, {budget}: {message}")
+
+
 def test_embeddings(server):
     client = server.client()
     texts = ["the river", "caf\u00e9", "x" * 100]
@@ -233,4 +243,4 @@ def test_errors(server):
 
 TESTS = [test_models, test_chat, test_stream_is_whole, test_only_what_is_new_is_read,
          test_n_and_seed, test_logprobs, test_tool_parser, test_tools, test_json_schema,
-         test_embeddings, test_completions, test_errors]
+         test_rule_after_cut_thinking, test_embeddings, test_completions, test_errors]

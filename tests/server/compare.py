@@ -12,9 +12,15 @@ import time
 import traceback
 
 import api
+import audit
 import bodies
+import endings
 import isolation
+import leaving
 import life
+import mutants
+import overload
+import same
 from served import TOP, Failure, Work
 
 
@@ -49,7 +55,8 @@ def main():
         passed = [run(test, server, options.only) for test in api.TESTS + life.SHARED]
     with work.server(work.tiny, "--context", "512") as server:
         passed += [run(test, server, options.only) for test in bodies.TESTS]
-    passed += [run(test, work, options.only) for test in life.TESTS + isolation.TESTS]
+    for module in (life, endings, leaving, audit, same, isolation, overload, mutants):
+        passed += [run(test, work, options.only) for test in module.TESTS]
     return 0 if all(passed) else 1
 
 

@@ -18,8 +18,8 @@ def canary(key):
 
 
 def requests(key, real):
-    """What a user asks: (path, body). All begin alike; most hold the user's canary, and some have to
-    answer with it, since nothing else is allowed."""
+    """What a user asks: (path, body). All begin alike; most hold the user's canary, and some have
+    to answer with it, since nothing else is allowed."""
     secret = canary(key)
 
     def chat(text, **more):

@@ -188,6 +188,19 @@ class Work:
         return Server(self.binary, self.folder, *memory, *arguments, **more)
 
 
+def campaign_work(name, real=False, binary=None):
+    """The Work of a campaign: the program is $TULOU or build/release/tulou."""
+    path = subprocess.run([os.path.join(TOP, "tools", "demo_model")], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout.strip() if real else None
+    binary = binary or os.environ.get("TULOU", os.path.join(TOP, "build", "release", "tulou"))
+    return Work(binary, os.path.join(TOP, "build", "campaign", name), path)
+
+
+def load():
+    """How busy the machine is, for reports."""
+    return f"{os.getloadavg()[0]:.1f}"
+
+
 def events(response):
     """The data of each event of a stream, as it comes; the last one is "[DONE]"."""
     for line in response:
