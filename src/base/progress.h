@@ -7,7 +7,7 @@
 
 namespace tulou::base {
 
-enum class ProgressUnit { kBytes, kTokens, kItems };
+enum class ProgressUnit { kBytes, kTokens, kItems, kSeconds };
 
 // Implementations decide how often to draw. Calls come from one thread. begin, any number of
 // advances, end; steps do not nest.

@@ -149,5 +149,26 @@ TEST_F(ForwardRowsTest, ContextThatDoesNotFitSaysWhatWould) {
   EXPECT_EQ(session_.context(1), kDefaultContext);
 }
 
+TEST_F(ForwardRowsTest, SharedEnginesKeepToTheirBytes) {
+  const auto error = [&](Session& session, uint64_t bytes) -> base::Error {
+    try {
+      session.make_shared_engine(2, 1, bytes);
+    } catch (const base::Error& thrown) {
+      return thrown;
+    }
+    return base::Error("no error");
+  };
+  const base::Error small = error(session_, 1);
+  ASSERT_EQ(small.id(), "cli.memory_too_small");
+  EXPECT_EQ(small.arguments()[2], base::to_text(model::kKvBlockTokens));
+  const auto engine = session_.make_shared_engine(2, 1, 1 << 20);
+  EXPECT_LE(engine->cache().plan().bytes(), uint64_t{1} << 20);
+  ModelSettings longer = settings();
+  longer.context = engine->options().context + 1;
+  ASSERT_LT(engine->options().context, session_.longest_sequence());
+  Session session(kModel, longer, Precision::kExact, progress_);
+  EXPECT_EQ(error(session, 1 << 20).id(), "cli.memory_too_small");
+}
+
 }  // namespace
 }  // namespace tulou::cli

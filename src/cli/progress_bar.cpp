@@ -56,6 +56,8 @@ std::string ProgressBar::amount() const {
         return base::human_bytes(value);
       case base::ProgressUnit::kTokens:
         return base::to_text(value) + " tokens";
+      case base::ProgressUnit::kSeconds:
+        return base::to_text(value) + " s";
       case base::ProgressUnit::kItems:
         break;
     }

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/json_value.h"
+#include "cli/progress_bar.h"
 
 namespace tulou::cli {
 
@@ -42,7 +43,13 @@ Json common_request(const std::string& model, const AnswerSettings& settings) {
 // An answer that grows by events of /v1/chat/completions or /v1/completions.
 class GrowingAnswer {
  public:
-  explicit GrowingAnswer(AnswerPrinter* printer) : printer_(printer) {}
+  explicit GrowingAnswer(AnswerPrinter* printer) : printer_(printer) {
+    progress_.begin("waiting for the answer", 0, base::ProgressUnit::kSeconds);
+  }
+
+  void wait() {
+    if (!begun_) progress_.advance(static_cast<uint64_t>(seconds_between(begin_, Clock::now())));
+  }
 
   void take(const Json& event) {
     const JsonObject object(event, "an event of the stream");
@@ -83,13 +90,17 @@ class GrowingAnswer {
   void add(const std::string& text, bool reasoning) {
     if (text.empty()) return;
     last_ = Clock::now();
-    if (!begun_) first_ = last_;
+    if (!begun_) {
+      first_ = last_;
+      progress_.end();
+    }
     begun_ = true;
     (reasoning ? answer_.result.reasoning : answer_.result.text) += text;
     if (printer_ != nullptr) printer_->print({{text, reasoning}});
   }
 
   AnswerPrinter* printer_;
+  ProgressBar progress_;
   RemoteAnswer answer_;
   Clock::time_point begin_ = Clock::now(), first_, last_;
   bool begun_ = false;
@@ -119,7 +130,9 @@ RemoteAnswer follow_remote(const RemoteServer& server, const Json& request,
   const char* target = request.contains("messages") ? "/v1/chat/completions" : "/v1/completions";
   GrowingAnswer answer(printer);
   try {
-    server.stream(target, request, cancel, [&](const Json& event) { answer.take(event); });
+    server.stream(
+        target, request, cancel, [&](const Json& event) { answer.take(event); },
+        [&] { answer.wait(); });
   } catch (const base::Error& error) {
     if (error.kind() != base::ErrorKind::kCancelled) throw;
   }

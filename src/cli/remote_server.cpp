@@ -72,9 +72,11 @@ base::Json RemoteServer::post(const std::string& target, const base::Json& body)
 
 void RemoteServer::stream(const std::string& target, const base::Json& body,
                           const std::atomic<bool>& cancel,
-                          const std::function<void(const base::Json&)>& on_event) const {
+                          const std::function<void(const base::Json&)>& on_event,
+                          const std::function<void()>& on_wait) const {
   net::ClientOptions options = options_;
   options.cancel = &cancel;
+  options.on_wait = on_wait;
   bool done = false;
   EventReader events([&](std::string_view text) {
     if (done || text == "[DONE]") {

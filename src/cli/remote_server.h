@@ -30,9 +30,11 @@ class RemoteServer {
   base::Json post(const std::string& target, const base::Json& body) const;
   // Gives each event of a stream to the function, but for the last one, [DONE]. `cancel` ends it
   // with Error run.cancelled once it is true. Errors cli.server_refused, also for one that comes
-  // within the stream, net.*, json.*; net.closed_early if [DONE] did not come.
+  // within the stream, net.*, json.*; net.closed_early if [DONE] did not come. While nothing comes,
+  // `on_wait` is called about every 50 ms.
   void stream(const std::string& target, const base::Json& body, const std::atomic<bool>& cancel,
-              const std::function<void(const base::Json&)>& on_event) const;
+              const std::function<void(const base::Json&)>& on_event,
+              const std::function<void()>& on_wait) const;
 
  private:
   net::ClientResponse send(const net::ClientOptions& options, const std::string& method,

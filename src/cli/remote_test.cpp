@@ -18,7 +18,8 @@ using base::Json;
 
 class ScriptedServer {
  public:
-  explicit ScriptedServer(std::vector<std::string> pieces, int status = 200, bool hang = false) {
+  explicit ScriptedServer(const std::vector<std::string>& pieces, int status = 200,
+                          bool hang = false) {
     const auto handler = [=, this](const std::shared_ptr<net::HttpExchange>& exchange) {
       {
         const std::lock_guard lock(mutex_);

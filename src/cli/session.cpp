@@ -145,10 +145,13 @@ std::unique_ptr<engine::Engine> Session::make_shared_engine(int64_t num_sequence
   const int64_t asked = settings_.context ? longest : std::min(longest, kServedContext);
   const int64_t useful = (num_sequences + prefixes) * (asked / model::kKvBlockTokens + 1);
   plan.num_blocks = std::min(blocks, useful);
+  const int64_t least = settings_.context ? asked : model::kKvBlockTokens;
   const int64_t fits = plan.num_blocks * model::kKvBlockTokens;
-  if (fits < model::kKvBlockTokens || (settings_.context && fits < asked))
-    throw base::Error("engine.context_does_not_fit", asked, base::human_bytes(bytes),
-                      base::human_bytes(base::available_memory()), fits);
+  if (fits < least) {
+    plan.num_blocks = (least - 1) / model::kKvBlockTokens + 1;
+    throw base::Error("cli.memory_too_small", base::human_bytes(bytes), num_sequences, least,
+                      base::human_bytes(plan.bytes()));
+  }
   engine::EngineOptions options;
   options.context = std::min(asked, fits);
   options.num_sequences = num_sequences;

@@ -57,8 +57,7 @@ class Session {
   std::unique_ptr<engine::Engine> make_engine(int64_t num_sequences, int64_t context,
                                               int64_t num_prefixes = 0);
   // An engine for many users, whose cache takes at most `bytes`. The context is the one asked for,
-  // else the model's own, but at most kServedContext and what fits. Error
-  // engine.context_does_not_fit.
+  // else the model's own, but at most kServedContext and what fits. Error cli.memory_too_small.
   std::unique_ptr<engine::Engine> make_shared_engine(int64_t num_sequences, size_t max_waiting,
                                                      uint64_t bytes);
 

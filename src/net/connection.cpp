@@ -364,6 +364,8 @@ Connection::Task<bool> Connection::refuse(const Refusal& refusal, const RequestH
   linger_ = !keep;
   const ErrorBody error = core_->error_body(refusal);
   headers.emplace_back("Content-Type", error.content_type);
+  if (const std::string_view id = head.request.request_id(); !id.empty())
+    headers.emplace_back("X-Request-Id", id);
   std::string bytes =
       response_head(refusal.status, headers, {.content_length = error.body.size(), .close = !keep});
   if (head.request.method != "HEAD") bytes += error.body;

@@ -1,5 +1,6 @@
 #include "net/exchange.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -181,6 +182,13 @@ std::string_view find_header(const Headers& headers, std::string_view name) {
   for (const auto& [field, value] : headers)
     if (field == name) return value;
   return {};
+}
+
+std::string_view HttpRequest::request_id() const {
+  constexpr size_t kMaxRequestId = 128;
+  const std::string_view id = header("x-request-id");
+  const auto visible = [](char c) { return c > ' ' && c < 0x7f; };
+  return id.size() <= kMaxRequestId && std::ranges::all_of(id, visible) ? id : std::string_view{};
 }
 
 }  // namespace tulou::net

@@ -86,6 +86,7 @@ class Connected {
     for (Milliseconds waited{0}; waited < limit; waited += kSlice) {
       if (cancelled_ || (options_.cancel != nullptr && *options_.cancel))
         throw Error("run.cancelled");
+      if (waited > Milliseconds{0} && options_.on_wait) options_.on_wait();
       if (poll(&entry, 1, static_cast<int>(std::min(kSlice, limit).count())) > 0) return;
     }
     throw Error("net.timeout", name_, limit.count());

@@ -24,6 +24,8 @@ struct ClientOptions {
   // Where it is given: once it is true, a running send() ends with Error run.cancelled. Must
   // outlive the client.
   const std::atomic<bool>* cancel = nullptr;
+  // Where it is given: called about every 50 ms while nothing comes, from the thread of send().
+  std::function<void()> on_wait;
   size_t max_header_bytes = 64 * 1024;
   size_t max_body = 64u << 20;  // bytes; of an answer that is not streamed
 };

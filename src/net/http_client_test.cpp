@@ -118,7 +118,10 @@ TEST(HttpClient, ItCanStopAndBeStopped) {
   other.join();
   EXPECT_TRUE(eventually([&] { return test.last_held()->gone(); }));
   options.idle_timeout = milliseconds(100);
+  int waits = 0;
+  options.on_wait = [&] { ++waits; };
   EXPECT_EQ(error_of([&] { HttpClient(options).send("GET", "/hold", {}, ""); }), "net.timeout");
+  EXPECT_GE(waits, 1);
   options.idle_timeout = milliseconds(10'000);
   options.max_body = 4;
   EXPECT_EQ(error_of([&] { HttpClient(options).send("GET", "/hello", {}, ""); }),

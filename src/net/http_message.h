@@ -33,6 +33,9 @@ struct HttpRequest {
   std::string_view header(std::string_view lower_case_name) const {
     return find_header(headers, lower_case_name);
   }
+  // The client's X-Request-Id, for answers only; empty if there is none, or if it is longer than
+  // 128 bytes or has anything but visible ASCII characters.
+  std::string_view request_id() const;
 };
 
 class ExchangeState;

@@ -230,6 +230,17 @@ TEST(HttpServer, ErrorsHaveTheFormThatTheUserOfTheServerGives) {
   EXPECT_EQ(test.get("/secret"), test.get("/secret", "Authorization: Bearer no\r\n"));
 }
 
+TEST(HttpServer, RefusalsCarryTheIdOfTheRequest) {
+  const TestServer test;
+  const auto answer = [&](const std::string& id) {
+    return test.get("/secret", "X-Request-Id: " + id + "\r\n");
+  };
+  EXPECT_NE(answer("a-1").find("X-Request-Id: a-1\r\n"), std::string::npos);
+  for (const std::string& bad :
+       {std::string("a b"), std::string(129, 'a'), std::string("\xc3\xa9")})
+    EXPECT_EQ(answer(bad).find("X-Request-Id"), std::string::npos) << bad;
+}
+
 TEST(HttpServer, FullQueueIsSaidAtOnceAndLivenessStillAnswers) {
   std::promise<void> go;
   const std::shared_future<void> gate(go.get_future());

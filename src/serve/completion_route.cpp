@@ -139,7 +139,7 @@ completion::Prompt make_prompt(const LoadedModel& model, const CompletionRequest
   completion::Prompt prompt;
   if (!request.suffix.empty()) {
     if (!model.text.tokenizer().find("<|fim_middle|>"))
-      throw base::Error("serve.model_lacks", model.names.front(), "tokens to fill in a suffix");
+      throw base::Error("request.unsupported", "suffix", "filling in with this model");
     const std::string prefix =
         input.is_ids ? model.text.tokenizer().decode(input.ids, text::ShowSpecial::kShow)
                      : input.text;

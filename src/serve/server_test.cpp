@@ -55,8 +55,8 @@ TEST(Server, AStreamSaysWhatAWholeAnswerSays) {
       }
     }
     for (size_t i = 0; i < texts.size(); ++i) {
-      EXPECT_EQ(texts[i], whole["choices"][i]["message"]["content"]);
-      EXPECT_EQ(ends[i], whole["choices"][i]["finish_reason"]);
+      EXPECT_EQ(texts[i], whole["choices"][i]["message"]["content"].get<std::string>());
+      EXPECT_EQ(ends[i], whole["choices"][i]["finish_reason"].get<std::string>());
       if (i > 0) {
         EXPECT_NE(texts[i], texts[0]);
       }
@@ -286,7 +286,7 @@ TEST(Server, WhatIsAskedForInFormComesInForm) {
   EXPECT_TRUE(choice["message"]["content"] == "yes" || choice["message"]["content"] == "no");
   EXPECT_EQ(choice["finish_reason"], "stop");
   body.erase("structured_outputs");
-  body["tools"] = {pick_tool()};
+  body["tools"] = Json::array({pick_tool()});
   body["tool_choice"] = "required";
   body["parallel_tool_calls"] = false;
   for (const int seed : {1, 2, 3}) {

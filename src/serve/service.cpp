@@ -9,7 +9,6 @@
 namespace tulou::serve {
 namespace {
 
-constexpr size_t kMaxRequestId = 128;
 constexpr std::chrono::seconds kSilence{15};  // then a stream says that it is alive
 
 }  // namespace
@@ -156,13 +155,8 @@ std::string Service::metrics_text() {
 
 net::Headers with_request_id(const std::shared_ptr<net::HttpExchange>& exchange,
                              net::Headers headers) {
-  const std::string_view id = exchange->request().header("x-request-id");
-  const auto shown = [](char c) { return c > ' ' && c < 0x7f; };
-  if (!id.empty() && id.size() <= kMaxRequestId && std::ranges::all_of(id, shown)) {
-    headers.emplace_back("x-request-id", std::string(id));
-  } else {
-    headers.emplace_back("x-request-id", response_id("req_"));
-  }
+  const std::string_view id = exchange->request().request_id();
+  headers.emplace_back("x-request-id", id.empty() ? response_id("req_") : std::string(id));
   return headers;
 }
 

@@ -90,7 +90,7 @@ COMPLETIONS = [
     ({"prompt": [[]]}, "prompt"), ({"prompt": [True]}, "prompt"), ({"echo": 1}, "echo"),
     ({"prompt": ["a", "b"], "n": 100}, "n"), ({"prompt": ["a"] * 64, "best_of": 4}, "best_of"),
     ({"prompt": ["a"] * 3000}, "prompt"), ({"prompt": [97] * 600}, None),
-    ({"suffix": 1}, "suffix"), ({"suffix": "x"}, "model"),  # a model without such tokens
+    ({"suffix": 1}, "suffix"), ({"suffix": "x"}, "suffix"),  # a model without such tokens
 ]
 TEXTS = [b"", b"{", b"[]", b"1", b"null", b'"x"', b'{"a":1}}', b'{"model":"\xff"}',
          b'{"model":"\\ud800"}', b'{"n":1,"n":2}', b"\xef\xbb\xbf{}", b"{'a':1}", b'{"a":1,}',
