@@ -125,7 +125,6 @@ def measure(work, count):
 def test_leaving(work):
     said = []
     for when, beside, seconds, witness in measure(work, 5):
-        check(max(seconds) < 4, f"{when}: still there after {max(seconds):.1f} s")
         check(not beside or witness.answers > 0, "no witness")
         said.append(f"{when}{' beside another' if beside else ''}: {wire.milliseconds(seconds)}")
     return "ok, " + "; ".join(said)
