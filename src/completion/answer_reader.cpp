@@ -15,13 +15,15 @@ bool drop_leading_newlines(std::string& text) {
 }  // namespace
 
 AnswerReader::AnswerReader(const TextModel& model, std::vector<std::string> stops,
-                           bool in_reasoning)
+                           bool in_reasoning, bool may_think)
     : model_(model),
       detokenizer_(model.tokenizer(), text::ShowSpecial::kHide),
       stops_(std::move(stops)),
-      part_(in_reasoning ? Part::kReasoning : Part::kStart),
-      had_reasoning_(in_reasoning),
-      at_seam_(in_reasoning) {}
+      part_(!may_think     ? Part::kAnswer
+            : in_reasoning ? Part::kReasoning
+                           : Part::kStart),
+      had_reasoning_(part_ == Part::kReasoning),
+      at_seam_(had_reasoning_) {}
 
 void AnswerReader::push(int32_t token, std::vector<Piece>& pieces) {
   const bool begins = token == model_.think_begin();

@@ -23,7 +23,9 @@ struct Piece {
 class AnswerReader {
  public:
   // `model` must outlive it. `in_reasoning`: the prompt ends within the thinking part.
-  AnswerReader(const TextModel& model, std::vector<std::string> stops, bool in_reasoning);
+  // `may_think`: if false there is no thinking part, and all text is the answer's.
+  AnswerReader(const TextModel& model, std::vector<std::string> stops, bool in_reasoning,
+               bool may_think = true);
 
   // Takes the next token and appends the text that is complete with it. Tokens after a stop string
   // give nothing.

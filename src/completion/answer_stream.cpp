@@ -62,8 +62,10 @@ bool ForgottenEnd::push(std::string_view piece, std::string& reasoning) {
 // The reader gets no stop strings: they are looked for behind the parser, in what is no call.
 AnswerStream::AnswerStream(const TextModel& model, const text::ToolSchemas& schemas,
                            AnswerOptions options)
-    : reader_(model, {}, options.in_reasoning),
-      part_(model.think_begin().value_or(-1), model.think_end().value_or(-1), options.in_reasoning),
+    : reader_(model, {}, options.in_reasoning, options.may_think),
+      part_(options.may_think ? model.think_begin().value_or(-1) : -1,
+            options.may_think ? model.think_end().value_or(-1) : -1,
+            options.may_think && options.in_reasoning),
       parser_(options.tools, schemas),
       stops_(std::move(options.stops)),
       watches_reasoning_(options.tools.format == text::ToolCallFormat::kXml) {}

@@ -34,6 +34,7 @@ struct AnswerEvent {
 struct AnswerOptions {
   std::vector<std::string> stops;
   bool in_reasoning = false;  // the prompt ends within the thinking part
+  bool may_think = true;      // false: no thinking part, all text is the answer's
   text::ToolCallOptions tools;
 };
 

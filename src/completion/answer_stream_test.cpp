@@ -81,7 +81,8 @@ TEST_F(AnswerStreamTest, StopStringsOnlyInText) {
 TEST_F(AnswerStreamTest, StoppedAndCounted) {
   AnswerStream stream(model_, schemas_, hermes({"stop"}));
   Events events;
-  for (const int32_t id : ids(std::string(kCall).append("stop").append(kCall))) stream.push(id, events);
+  for (const int32_t id : ids(std::string(kCall).append("stop").append(kCall)))
+    stream.push(id, events);
   EXPECT_TRUE(stream.stopped());
   const size_t count = events.size();
   stream.finish(events);

@@ -1,23 +1,41 @@
 #include "completion/grammar_guide.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/error.h"
 
 namespace tulou::completion {
+namespace {
+
+bool is_set(std::span<const uint32_t> mask, int32_t token) {
+  return (mask[static_cast<size_t>(token) / 32] >> (token % 32) & 1) != 0;
+}
+
+}  // namespace
 
 GrammarGuide::GrammarGuide(std::shared_ptr<const grammar::CompiledGrammar> grammar,
-                           std::optional<ThinkingTokens> thinking, bool in_reasoning)
+                           std::optional<ThinkingTokens> thinking, bool in_reasoning,
+                           std::vector<int32_t> not_in_thinking)
     : matcher_(std::move(grammar)),
       thinking_(std::move(thinking)),
-      part_(thinking_ ? thinking_->begin : -1, thinking_ ? thinking_->end : -1, in_reasoning) {}
+      not_in_thinking_(std::move(not_in_thinking)),
+      part_(thinking_ ? thinking_->begin : -1, thinking_ ? thinking_->end : -1,
+            thinking_ && in_reasoning) {}
 
 engine::TokenGuide::Next GrammarGuide::next(std::span<uint32_t> mask) {
   Next result;
-  if (part_.thinking()) return result;
-  bool may_think = false;
-  if (at_start_ && thinking_) {
-    const auto begin = static_cast<size_t>(thinking_->begin);
-    may_think = (mask[begin / 32] >> (begin % 32) & 1) != 0;
+  if (part_.thinking()) {
+    for (const int32_t token : not_in_thinking_) {
+      if (token < 0 || static_cast<size_t>(token) / 32 >= mask.size()) continue;
+      mask[static_cast<size_t>(token) / 32] &= ~(uint32_t{1} << (token % 32));
+      result.masked = true;
+    }
+    return result;
   }
+  result.forced = seam_.due();
+  if (result.forced >= 0) return result;
+  const bool may_think = at_start_ && thinking_ && is_set(mask, thinking_->begin);
   result.masked = matcher_.fill(mask);
   if (may_think) {
     const auto begin = static_cast<size_t>(thinking_->begin);
@@ -31,7 +49,16 @@ void GrammarGuide::accept(int32_t token) {
   const bool begins = at_start_ && thinking_ && token == thinking_->begin;
   at_start_ = false;
   part_.accept(token);
+  if (was_thinking && !part_.thinking()) {
+    const std::vector<int32_t>& closing = thinking_->empty_closing;
+    const auto end = std::find(closing.begin(), closing.end(), thinking_->end);
+    seam_.begin({end == closing.end() ? end : end + 1, closing.end()});
+  }
   if (was_thinking || begins) return;
+  if (seam_.due() == token) {
+    seam_.accept(token, thinking_->end);
+    return;
+  }
   if (!matcher_.accept(token)) throw base::Error("grammar.token_refused", token);
 }
 

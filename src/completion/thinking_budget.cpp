@@ -41,10 +41,12 @@ void ThinkingPart::accept(int32_t token) {
   if (state_ == State::kStart) {
     state_ = token == begin_ ? State::kThinking : State::kAnswer;
   } else if (state_ == State::kThinking) {
-    // A <think> right at the beginning repeats what the prompt has.
+    // One <think> right at the beginning repeats what the prompt has.
     if (token == end_) {
       state_ = State::kAnswer;
-    } else if (token != begin_ || num_tokens_ > 0) {
+    } else if (token == begin_ && num_tokens_ == 0 && !begun_twice_) {
+      begun_twice_ = true;
+    } else {
       ++num_tokens_;
     }
   }

@@ -55,6 +55,7 @@ class ThinkingPart {
   int32_t begin_, end_;
   State state_;
   int64_t num_tokens_ = 0;
+  bool begun_twice_ = false;
 };
 
 /// Puts a sequence of tokens into an answer.

@@ -64,8 +64,8 @@ TEST_F(EngineTest, SampledAnswersAreTheSameAloneAndInABatch) {
   const auto engine = make(3);
   std::vector<Request> requests;
   std::vector<std::shared_ptr<TokenStream>> streams;
-  for (int i = 0; i < 7; ++i) {  // more than run at once: some wait
-    requests.push_back(request(static_cast<size_t>(3 + 11 * i), 12 + i, 1 + i));
+  for (size_t i = 0; i < 7; ++i) {  // more than run at once: some wait
+    requests.push_back(request(3 + 11 * i, static_cast<int>(12 + i), static_cast<int>(1 + i)));
     streams.push_back(engine->submit(requests.back()));
   }
   while (engine->step()) engine->cache().check_integrity();

@@ -5,21 +5,10 @@
 #include <string_view>
 #include <utility>
 
-#include "base/error.h"
 #include "grammar/source.h"
-#include "grammar/xgrammar_tables.h"
+#include "grammar/tables.h"
 
 namespace tulou::grammar {
-
-// XGrammar's compiler for the vocabulary.
-struct GrammarCompiler::Engine {
-  xgrammar::GrammarCompiler compiler;
-
-  std::shared_ptr<const CompiledGrammar> compile(const std::string& ebnf) {
-    return std::make_shared<const CompiledGrammar>(std::make_unique<const CompiledGrammar::Tables>(
-        CompiledGrammar::Tables{compiler.CompileGrammar(ebnf)}));
-  }
-};
 
 // Least recently used last. Keys are the EBNF texts, so that schemas that differ in their
 // descriptions only share an entry.
@@ -59,31 +48,33 @@ GrammarCompiler::GrammarCompiler(const VocabularyData& data, std::shared_ptr<Hel
     : vocabulary_(std::make_shared<const Vocabulary>(data)),
       helper_(std::move(helper)),
       options_(options),
-      engine_(std::make_unique<Engine>(
-          Engine{xgrammar::GrammarCompiler(vocabulary_->tables().tokenizer, 1, kNoCache)})),
       cache_(std::make_unique<Cache>()) {
-  helper_vocabulary_ = helper_->add_vocabulary(data);
-  json_object_ = engine_->compile(to_ebnf({GrammarKind::kJsonObject, ""}));
+  Rules rules;
+  const Rules::Rule root = add_source(rules, {GrammarKind::kJsonObject, ""});
+  json_object_ = make(rules, root);
 }
 
-GrammarCompiler::~GrammarCompiler() {
-  try {
-    helper_->remove_vocabulary(helper_vocabulary_);
-  } catch (const base::Error&) {  // the helper is gone, and its memory with it
-  }
+GrammarCompiler::~GrammarCompiler() = default;
+
+std::shared_ptr<const CompiledGrammar> GrammarCompiler::make(const Rules& rules,
+                                                             Rules::Rule root) const {
+  return std::make_shared<const CompiledGrammar>(
+      std::make_unique<const CompiledGrammar::Tables>(vocabulary_, build_automaton(rules, root)));
 }
 
 std::shared_ptr<const CompiledGrammar> GrammarCompiler::compile(const GrammarSource& source) {
   if (source.kind == GrammarKind::kJsonObject) return json_object_;
-  const std::string ebnf = to_ebnf(source);
+  Rules rules;
+  const Rules::Rule root = add_source(rules, source);
+  const std::string key = rules.ebnf(root);
   {
     const std::lock_guard lock(mutex_);
-    if (auto grammar = cache_->find(ebnf)) return grammar;
+    if (auto grammar = cache_->find(key)) return grammar;
   }
-  helper_->prove(helper_vocabulary_, ebnf, options_.limits);
-  auto grammar = engine_->compile(ebnf);
+  helper_->prove(source, options_.limits);
+  auto grammar = make(rules, root);
   const std::lock_guard lock(mutex_);
-  cache_->add(ebnf, grammar, options_.cache_bytes);
+  cache_->add(key, grammar, options_.cache_bytes);
   return grammar;
 }
 

@@ -10,6 +10,7 @@
 
 #include "grammar/grammar.h"
 #include "grammar/helper.h"
+#include "grammar/rules.h"
 
 namespace tulou::grammar {
 
@@ -18,11 +19,11 @@ struct CompilerOptions {
   CompileLimits limits;
 };
 
-// Compiles for one vocabulary. Thread-safe. Takes up to twice the processor time of a compilation,
-// in the helper and on the calling thread.
+// Compiles for one vocabulary. Thread-safe. Takes the processor time of a compilation twice, in the
+// helper and on the calling thread.
 class GrammarCompiler {
  public:
-  // Gives the vocabulary to the helper and compiles the common grammars (any JSON object).
+  // Compiles the common grammars (any JSON object).
   GrammarCompiler(const VocabularyData& data, std::shared_ptr<Helper> helper,
                   CompilerOptions options = {});
   ~GrammarCompiler();
@@ -40,12 +41,11 @@ class GrammarCompiler {
 
  private:
   struct Cache;
-  struct Engine;
+  std::shared_ptr<const CompiledGrammar> make(const Rules& rules, Rules::Rule root) const;
+
   std::shared_ptr<const Vocabulary> vocabulary_;
   std::shared_ptr<Helper> helper_;
   CompilerOptions options_;
-  uint32_t helper_vocabulary_ = 0;
-  std::unique_ptr<Engine> engine_;
   std::shared_ptr<const CompiledGrammar> json_object_;
   mutable std::mutex mutex_;  // guards cache_
   std::unique_ptr<Cache> cache_;

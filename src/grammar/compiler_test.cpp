@@ -160,6 +160,32 @@ TEST_F(Compiler, RandomChoicesEndInDocuments) {
   EXPECT_GT(texts, 200);
 }
 
+// Each bit of a mask says whether the token is accepted, also where the mask is made of whole
+// subtrees and of positions that are taken together.
+TEST_F(Compiler, MasksAreWhatIsAccepted) {
+  for (const char* pattern :
+       {"(.{0,9}a){0,3}", "[^a]{2,7}(a|\"){3}", "([a-z ]{1,6},?){2,5}", "\\w{300,400}",
+        "[^.\"]{0,200}", "(a|ab)*\\.{5,}", "(\\xe9|\\u4e2d|a){6}", "((a|b)?c?){7}d"}) {
+    const auto grammar = compile(GrammarKind::kRegex, pattern);
+    for (uint64_t seed = 0; seed < 6; ++seed) {
+      GrammarMatcher matcher(grammar);
+      for (uint64_t step = 0; step < 40 && !matcher.ended(); ++step) {
+        std::vector<uint32_t> mask(compiler_.vocabulary().mask_words(), ~0u);
+        matcher.fill(mask);
+        std::vector<int32_t> allowed;
+        for (int32_t token = 0; token < vocabulary_.vocab_size; ++token) {
+          const bool in_mask = (mask[static_cast<size_t>(token) / 32] >> (token % 32) & 1) != 0;
+          ASSERT_EQ(matcher.fork().accept(token), in_mask) << pattern << ' ' << token;
+          if (in_mask) allowed.push_back(token);
+        }
+        ASSERT_FALSE(allowed.empty());
+        const double chosen = base::random_uniform(seed, 0, step);
+        matcher.accept(allowed[static_cast<size_t>(chosen * static_cast<double>(allowed.size()))]);
+      }
+    }
+  }
+}
+
 TEST_F(Compiler, LimitsBindOneRequest) {
   const std::string hard = R"({"type": "string", "pattern": "^(([^q]{60}x?){60}y?){60}$"})";
   const auto begin = std::chrono::steady_clock::now();
@@ -172,7 +198,7 @@ TEST_F(Compiler, LimitsBindOneRequest) {
 
 TEST_F(Compiler, TheCacheHasACap) {
   CompilerOptions options;
-  options.cache_bytes = 256 << 10;
+  options.cache_bytes = 16u << 20;  // a few grammars with what they may learn
   GrammarCompiler small(vocabulary_, helper_, options);
   std::shared_ptr<const CompiledGrammar> first;
   for (int i = 0; i < 60; ++i) {

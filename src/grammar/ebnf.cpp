@@ -33,7 +33,7 @@ class Parser {
       if (named.defined) fail_at(begin, "this rule is defined twice");
       if (!named.used) named.rule = rules_.declare();
       named.used = named.defined = true;
-      rules_.define(named.rule, alternatives(0));
+      rules_.define(named.rule, without_left_recursion(named.rule, alternatives(0)));
     }
     for (const auto& [rule_name, named] : rules_named_) {
       if (!named.defined) fail_at(named.first_use, "this rule is not defined");
@@ -44,6 +44,29 @@ class Parser {
   }
 
  private:
+  // x ::= x a | b is x ::= b a*: parsers that go from left to right would never come to its end.
+  Expr without_left_recursion(Rules::Rule rule, Expr body) {
+    const Rules::Node whole = rules_.node(body);
+    const std::vector<Expr> options =
+        whole.kind == Rules::Kind::kChoice ? whole.parts : std::vector<Expr>{body};
+    std::vector<Expr> first, further;
+    for (const Expr option : options) {
+      const Rules::Node node = rules_.node(option);
+      const bool recursive = node.kind == Rules::Kind::kSequence && !node.parts.empty() &&
+                             rules_.node(node.parts[0]).kind == Rules::Kind::kCall &&
+                             rules_.node(node.parts[0]).rule == rule;
+      if (!recursive) {
+        first.push_back(option);
+      } else if (node.parts.size() > 1) {
+        further.push_back(rules_.sequence({node.parts.begin() + 1, node.parts.end()}));
+      }
+    }
+    if (first.size() == options.size()) return body;
+    return rules_.sequence(
+        {rules_.choice(std::move(first)),
+         rules_.repeat(rules_.choice(std::move(further)), 0, Rules::kUnbounded)});
+  }
+
   struct Named {
     Rules::Rule rule{};
     size_t first_use = 0;
@@ -125,7 +148,7 @@ class Parser {
         ++at_;
         const Expr body = alternatives(depth + 1);
         if (!eat(U")")) fail("expected \")\"");
-        return rules_.shared(body);
+        return body;
       }
       default:
         break;

@@ -1,7 +1,7 @@
 // Constrained decoding: what an answer must look like, as masks over the vocabulary. This is the
-// whole interface; no other folder sees XGrammar, which keeps the state of the parser and makes the
-// masks. JSON Schemas, regular expressions and choices are turned into grammars by our own code
-// (schema.h, regex.h), which refuses what it cannot honour exactly.
+// whole interface. Schemas, regular expressions, choices and EBNF become rules (rules.h), rules
+// an automaton (automaton.h); its positions are made as a text comes to them (positions.h), and a
+// mask is a walk over the vocabulary's bytes (token_trie.h) from a position.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ enum class GrammarKind {
   kJsonObject,   // text: empty; any JSON object
   kRegex,        // text: a regular expression that the whole answer matches
   kChoice,       // text: a JSON array of strings, one of which is the answer
-  kEbnf,         // text: a grammar in XGrammar's EBNF with the rule "root"
+  kEbnf,         // text: a grammar in EBNF with the rule "root"
   kDescription,  // text: a tree of texts and schemas (description.h)
 };
 
@@ -84,7 +84,8 @@ class GrammarMatcher {
 
   // Clears the bits of tokens that may not come next: bit i%32 of word i/32 is token i. `mask` has
   // mask_words() words. Returns false if nothing was masked out. After the end (ended()), only stop
-  // tokens are left.
+  // tokens are left. Error grammar.too_ambiguous, from accept() as well: there are too many ways to
+  // read the text, and what may follow cannot be found out in time.
   bool fill(std::span<uint32_t> mask);
   // Moves on by a token; false, and no change, if it is not allowed here.
   bool accept(int32_t token);

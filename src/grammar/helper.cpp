@@ -8,7 +8,6 @@
 #include <cerrno>
 
 #include "base/error.h"
-#include "base/number.h"
 #include "grammar/helper_process.h"
 
 namespace tulou::grammar {
@@ -43,44 +42,16 @@ Message Helper::ask(MessageKind kind, const std::string& body) {
   return answer;
 }
 
-uint32_t Helper::add_vocabulary(const VocabularyData& data) {
-  uint32_t number = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    number = next_vocabulary_++;
-  }
+void Helper::prove(const GrammarSource& source, const CompileLimits& limits) {
   BodyWriter writer;
-  writer.number(number);
-  writer.number(data.vocab_size);
-  writer.number(static_cast<uint64_t>(data.stop_tokens.size()));
-  for (const int32_t token : data.stop_tokens) writer.number(token);
-  writer.number(static_cast<uint64_t>(data.tokens.size()));
-  for (const std::string& token : data.tokens) writer.text(token);
-  if (ask(MessageKind::kVocabulary, writer.body()).kind != MessageKind::kDone) {
-    throw base::Error("grammar.helper_lost");
-  }
-  return number;
-}
-
-void Helper::remove_vocabulary(uint32_t number) {
-  BodyWriter writer;
-  writer.number(number);
-  ask(MessageKind::kRemove, writer.body());
-}
-
-void Helper::prove(uint32_t vocabulary, const std::string& ebnf, const CompileLimits& limits) {
-  BodyWriter writer;
-  writer.number(vocabulary);
   writer.number(limits.cpu_ms);
   writer.number(static_cast<uint64_t>(limits.bytes));
   writer.number(limits.wall_ms);
-  writer.text(ebnf);
+  writer.number(static_cast<uint32_t>(source.kind));
+  writer.text(source.text);
   const Message answer = ask(MessageKind::kCompile, writer.body());
-  if (answer.kind == MessageKind::kDone) return;
-  if (answer.kind == MessageKind::kInvalid) {
-    throw base::Error("grammar.not_compiled", base::printable(answer.body));
-  }
-  throw base::Error("grammar.too_complex", limits.cpu_ms, limits.bytes >> 20);
+  if (answer.kind != MessageKind::kDone)
+    throw base::Error("grammar.too_complex", limits.cpu_ms, limits.bytes >> 20);
 }
 
 }  // namespace tulou::grammar

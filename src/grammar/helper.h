@@ -1,8 +1,8 @@
-// The helper process: a copy of the program, forked while it has one thread, that holds the tables
-// of the vocabularies and forks a child for each grammar. The child compiles it; if that stays
-// within the limits, the program may do the same. Limits bind the child alone: it is killed when it
-// has used its processor time, its memory or its wall-clock time, and whatever happens to it is an
-// error of that one request (docs/decisions/0016-structured-output.md).
+// The helper process: a copy of the program, forked while it has one thread, that forks a child for
+// each grammar. The child compiles it; if that stays within the limits, the program may do the
+// same. Limits bind the child alone: it is killed when it has used its processor time, its memory
+// or its wall-clock time, and whatever happens to it is an error of that one request
+// (docs/decisions/0016-structured-output.md).
 #pragma once
 
 #include <sys/types.h>
@@ -19,7 +19,7 @@ namespace tulou::grammar {
 
 struct CompileLimits {
   int cpu_ms = 250;
-  size_t bytes = 64u << 20;  // address space above what the helper has with its tables
+  size_t bytes = 64u << 20;  // address space above what the helper has
   int wall_ms = 10'000;      // for a child that waits instead of computing
 };
 
@@ -33,14 +33,10 @@ class Helper {
   Helper(const Helper&) = delete;
   Helper& operator=(const Helper&) = delete;
 
-  // Gives the helper a vocabulary; the number names it in prove().
-  uint32_t add_vocabulary(const VocabularyData& data);
-  void remove_vocabulary(uint32_t number);
-
-  // Returns if a child could compile the EBNF text within the limits. Errors: grammar.too_complex
-  // (a limit was hit, or the child died), grammar.not_compiled (XGrammar refuses it),
+  // Returns if a child could compile the grammar within the limits, or found an error in it that
+  // the program will find too. Errors: grammar.too_complex (a limit was hit, or the child died),
   // grammar.helper_lost.
-  void prove(uint32_t vocabulary, const std::string& ebnf, const CompileLimits& limits);
+  void prove(const GrammarSource& source, const CompileLimits& limits);
 
   pid_t process() const { return process_; }
 
@@ -50,7 +46,6 @@ class Helper {
   std::mutex mutex_;
   int socket_ = -1;
   pid_t process_ = -1;
-  uint32_t next_vocabulary_ = 1;
 };
 
 }  // namespace tulou::grammar

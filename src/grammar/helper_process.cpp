@@ -7,9 +7,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <xgrammar/xgrammar.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -17,17 +15,12 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
-#include <map>
-#include <memory>
-#include <new>
 #include <string>
-#include <string_view>
-#include <utility>
 
-#include "grammar/grammar.h"
-#include "grammar/helper.h"
+#include "base/error.h"
+#include "grammar/automaton.h"
+#include "grammar/source.h"
 #include "grammar/wire.h"
-#include "grammar/xgrammar_tables.h"
 
 namespace tulou::grammar {
 namespace {
@@ -45,7 +38,6 @@ constexpr bool kSanitized = false;
 constexpr bool kSanitized = false;
 #endif
 constexpr int kSlower = kSanitized ? 20 : 1;
-constexpr size_t kMaxMessage = 4096;
 
 uint64_t address_space() {
   uint64_t pages = 0;
@@ -80,41 +72,24 @@ void set_limits(int cpu_ms, uint64_t bytes) {
   setrlimit(RLIMIT_AS, &memory);
 }
 
-bool write_all(int file, const char* data, size_t size) {
-  while (size > 0) {
-    const ssize_t written = write(file, data, size);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    data += written;
-    size -= static_cast<size_t>(written);
-  }
-  return true;
-}
-
-// How a child ends when it has no result.
-constexpr int kFailed = 1;
-constexpr int kRefused = 2;  // XGrammar threw; what it said is in the pipe
-
-// In the child. Whatever goes wrong, the parent sees an exit status other than 0.
-[[noreturn]] void compile_and_exit(xgrammar::GrammarCompiler& compiler, const std::string& ebnf,
-                                   int pipe) {
-  int status = kFailed;
+// In the child. What is wrong with the grammar the program finds out itself.
+[[noreturn]] void compile_and_exit(const GrammarSource& source) {
+  int status = 0;
   try {
-    compiler.CompileGrammar(ebnf);
+    Rules rules;
+    const Rules::Rule root = add_source(rules, source);
+    build_automaton(rules, root);
+  } catch (const base::Error&) {
     status = 0;
-  } catch (const std::bad_alloc&) {
-    status = kFailed;
-  } catch (const std::exception& error) {
-    const std::string_view what = error.what();
-    if (write_all(pipe, what.data(), what.size())) status = kRefused;
+  } catch (const std::exception&) {
+    status = 1;
   }
   _exit(status);
 }
 
-// Reads until the child closes its end, and keeps the beginning; false if it takes too long.
-bool read_all(int pipe, int wall_ms, std::string& out) {
+// Waits until the child closes its end; false if it takes too long.
+bool wait_for_end(int pipe, int wall_ms) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(wall_ms * kSlower);
-  std::array<char, kMaxMessage> buffer;
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         end - std::chrono::steady_clock::now());
@@ -122,100 +97,41 @@ bool read_all(int pipe, int wall_ms, std::string& out) {
     pollfd ready{pipe, POLLIN, 0};
     const int polled = poll(&ready, 1, static_cast<int>(left.count()));
     if (polled < 0 && errno == EINTR) continue;
-    if (polled <= 0) return false;
-    const ssize_t size = read(pipe, buffer.data(), buffer.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size < 0) return false;
-    if (size == 0) return true;
-    out.append(buffer.data(), std::min(static_cast<size_t>(size), kMaxMessage - out.size()));
+    return polled > 0;  // nothing is ever written
   }
 }
 
-class HelperProcess {
- public:
-  explicit HelperProcess(int socket) : socket_(socket) {}
-
-  // False when the program is gone.
-  bool answer_one() {
-    Message message;
-    if (!receive_message(socket_, message)) return false;
-    BodyReader reader(message.body);
-    Message answer{MessageKind::kInvalid, {}};
-    switch (message.kind) {
-      case MessageKind::kVocabulary:
-        answer = add(reader);
-        break;
-      case MessageKind::kRemove:
-        compilers_.erase(reader.number<uint32_t>());
-        answer.kind = MessageKind::kDone;
-        break;
-      case MessageKind::kCompile:
-        answer = compile(reader);
-        break;
-      default:
-        break;
-    }
-    return send_message(socket_, answer.kind, answer.body);
-  }
-
- private:
-  Message add(BodyReader& reader) {
-    VocabularyData data;
-    const auto number = reader.number<uint32_t>();
-    data.vocab_size = reader.number<int32_t>();
-    for (auto n = reader.number<uint64_t>(); n > 0 && reader.good(); --n) {
-      data.stop_tokens.push_back(reader.number<int32_t>());
-    }
-    for (auto n = reader.number<uint64_t>(); n > 0 && reader.good(); --n) {
-      data.tokens.emplace_back(reader.text());
-    }
-    if (!reader.good()) return {MessageKind::kInvalid, {}};
-    try {
-      compilers_[number] =
-          std::make_unique<xgrammar::GrammarCompiler>(make_tokenizer(data), 1, kNoCache);
-    } catch (const std::exception&) {
-      return {MessageKind::kInvalid, {}};
-    }
-    return {MessageKind::kDone, {}};
-  }
-
-  Message compile(BodyReader& reader) {
-    const auto found = compilers_.find(reader.number<uint32_t>());
-    const auto cpu_ms = reader.number<int>();
-    const auto bytes = reader.number<uint64_t>();
-    const auto wall_ms = reader.number<int>();
-    const std::string ebnf(reader.text());
-    std::array<int, 2> ends{};
-    if (!reader.good() || found == compilers_.end() || pipe2(ends.data(), O_CLOEXEC) != 0) {
-      return {MessageKind::kInvalid, {}};
-    }
-    const pid_t child = ::fork();
-    if (child == 0) {
-      close(ends[0]);
-      set_limits(cpu_ms, bytes);
-      compile_and_exit(*found->second, ebnf, ends[1]);
-    }
-    close(ends[1]);
-    Message answer{MessageKind::kDone, {}};
-    if (child < 0 || !read_all(ends[0], wall_ms, answer.body)) {
-      answer.kind = MessageKind::kTooComplex;
-      if (child > 0) kill(child, SIGKILL);
-    }
+bool compiles(BodyReader reader) {
+  const auto cpu_ms = reader.number<int>();
+  const auto bytes = reader.number<uint64_t>();
+  const auto wall_ms = reader.number<int>();
+  const auto kind = static_cast<GrammarKind>(reader.number<uint32_t>());
+  const GrammarSource source{kind, std::string(reader.text())};
+  std::array<int, 2> ends{};
+  if (!reader.good() || pipe2(ends.data(), O_CLOEXEC) != 0) return false;
+  const pid_t child = ::fork();
+  if (child == 0) {
     close(ends[0]);
-    int status = 0;
-    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
-    if (answer.kind == MessageKind::kDone && status != 0) {
-      const bool refused = WIFEXITED(status) && WEXITSTATUS(status) == kRefused;
-      answer.kind = refused ? MessageKind::kInvalid : MessageKind::kTooComplex;
-    }
-    if (answer.kind == MessageKind::kTooComplex) answer.body.clear();
-    return answer;
+    set_limits(cpu_ms, bytes);
+    compile_and_exit(source);
   }
+  close(ends[1]);
+  const bool in_time = child > 0 && wait_for_end(ends[0], wall_ms);
+  if (child > 0 && !in_time) kill(child, SIGKILL);
+  close(ends[0]);
+  int status = 0;
+  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return in_time && status == 0;
+}
 
-  int socket_;
-  std::map<uint32_t, std::unique_ptr<xgrammar::GrammarCompiler>> compilers_;
-};
+// False when the program is gone.
+bool answer_one(int socket) {
+  Message message;
+  if (!receive_message(socket, message)) return false;
+  const bool good = message.kind == MessageKind::kCompile && compiles(BodyReader(message.body));
+  return send_message(socket, good ? MessageKind::kDone : MessageKind::kTooComplex, "");
+}
 
 }  // namespace
 
@@ -230,8 +146,7 @@ void run_helper(int socket) {
   constexpr int kSocket = 3;
   if (socket != kSocket && dup2(socket, kSocket) < 0) _exit(1);
   close_range(kSocket + 1, ~0u, 0);
-  HelperProcess process(kSocket);
-  while (process.answer_one()) {
+  while (answer_one(kSocket)) {
   }
   _exit(0);
 }

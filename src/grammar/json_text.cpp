@@ -104,20 +104,16 @@ JsonText::Expr JsonText::make_character() {
                                      {'t', 't'}});
   const Expr escape =
       rules_.choice({simple, rules_.sequence({rules_.literal("u"), rules_.choice({low, pair})})});
-  return rules_.choice(
-      {unescaped(), rules_.sequence({rules_.literal("\\"), rules_.shared(escape)})});
+  return rules_.choice({unescaped(), rules_.sequence({rules_.literal("\\"), escape})});
 }
 
 JsonText::Expr JsonText::quoted(Expr inside) {
-  return rules_.sequence({rules_.literal("\""), rules_.then(inside, rules_.literal("\""))});
+  return rules_.sequence({rules_.literal("\""), inside, rules_.literal("\"")});
 }
 
 JsonText::Expr JsonText::string(uint32_t min, uint32_t max) {
   if (min > max) return rules_.nothing();
-  if (max == Rules::kUnbounded) return quoted(rules_.repeat(character(), min, max));
-  // Characters in one spelling, so that they can be counted.
-  return rules_.sequence(
-      {rules_.literal("\""), rules_.counted(unescaped(), min, max), rules_.literal("\"")});
+  return quoted(rules_.repeat(character(), min, max));
 }
 
 JsonText::Expr JsonText::make_string() {

@@ -28,7 +28,7 @@ class JsonText {
   Expr object();
   Expr array();
   Expr string();
-  // With min to max characters; with a maximum, without escapes.
+  // With min to max characters.
   Expr string(uint32_t min, uint32_t max);
   // Quotes around a text that was made of characters().
   Expr quoted(Expr inside);

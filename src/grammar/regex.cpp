@@ -316,10 +316,9 @@ std::u32string checked(std::string_view pattern) {
 }  // namespace
 
 Rules::Expr add_regex(Rules& rules, std::string_view pattern) {
-  // NUL cannot stand in a token's bytes as XGrammar takes them.
   Parser parser(rules, checked(pattern),
                 [&](const Class& ranges) { return rules.one_of(subtract(ranges, {{0, 0}})); });
-  return rules.then(parser.parse([&] { return rules.literal(""); }), rules.literal(""));
+  return parser.parse([&] { return rules.literal(""); });
 }
 
 Rules::Expr add_json_pattern(JsonText& json, std::string_view pattern) {

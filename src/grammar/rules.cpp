@@ -33,7 +33,6 @@ void write_in_class(std::string& out, char32_t c) {
   if (plain) {
     out += static_cast<char>(c);
   } else if (c < 0x10000) {
-    // Never \x: XGrammar reads as many hexadecimal digits after it as there are.
     out += "\\u";
     write_hex(out, c, 4);
   } else {
@@ -120,9 +119,9 @@ Rules::Expr Rules::add(Node node) {
     throw base::Error("grammar.too_large", "expressions", kMaxExpressions);
   }
   for (const Expr part : node.parts) node.size += this->node(part).size;
-  if (node.kind == Kind::kRepeat) {
+  if (node.kind == Kind::kRepeat && !is_countable(node.parts[0])) {
     node.size *= std::max(1u, node.max == kUnbounded ? node.min : node.max);
-    if (node.size > 2 * kMaxRepetitions && this->node(node.parts[0]).kind != Kind::kClass) {
+    if (node.size > 2 * kMaxRepetitions) {
       throw base::Error("grammar.too_large", "repetitions within each other", kMaxRepetitions);
     }
   }
@@ -150,20 +149,6 @@ Rules::Expr Rules::choice(std::vector<Expr> options) {
 }
 
 Rules::Expr Rules::repeat(Expr body, uint32_t min, uint32_t max) {
-  // Where most tokens could come next, each state of a bounded repetition costs a mask of its own,
-  // tens of milliseconds with a large vocabulary.
-  constexpr uint32_t kManyCharacters = 16;
-  constexpr uint32_t kManyStates = 4;
-  if (max != kUnbounded && max > min && max - min > kManyStates &&
-      node(body).kind == Kind::kClass) {
-    uint32_t characters = 0;
-    for (const CodePoints& range : node(body).code_points) {
-      characters += range.last - range.first + 1;
-    }
-    if (characters > kManyCharacters) {
-      return counted(body, min, max);
-    }
-  }
   return add({.kind = Kind::kRepeat, .parts = {body}, .min = min, .max = max});
 }
 
@@ -186,34 +171,6 @@ Rules::Expr Rules::shared(Expr body) {
   return call(rule);
 }
 
-Rules::Expr Rules::counted(Expr one_character, uint32_t min, uint32_t max) {
-  const Rule rule = declare();
-  define(rule, sequence({repeat(one_character, min, min), repeat(one_character, 0, kUnbounded)}));
-  counted_[rule] = max;
-  return call(rule);
-}
-
-Rules::Expr Rules::then(Expr body, Expr rest) {
-  const Node n = node(body);  // a copy: nodes_ grows
-  switch (n.kind) {
-    case Kind::kSequence:
-      for (size_t i = n.parts.size(); i-- > 0;) rest = then(n.parts[i], rest);
-      return rest;
-    case Kind::kChoice: {
-      const Kind kind = node(rest).kind;
-      if (kind != Kind::kLiteral && kind != Kind::kCall && n.parts.size() > 1) rest = shared(rest);
-      std::vector<Expr> options;
-      for (const Expr option : n.parts) options.push_back(then(option, rest));
-      return choice(std::move(options));
-    }
-    case Kind::kRepeat:
-      return then_repeat(n, rest);
-    default:
-      return sequence({body, rest});
-  }
-}
-
-// Of what stands in patterns: no rule there leads back to itself.
 bool Rules::is_empty_allowed(Expr expr) const {
   const Node& n = node(expr);
   const auto part_allows = [&](Expr part) { return is_empty_allowed(part); };
@@ -234,90 +191,14 @@ bool Rules::is_empty_allowed(Expr expr) const {
   return false;
 }
 
-// The same texts but for the empty one.
-Rules::Expr Rules::without_empty(Expr expr) {
-  if (!is_empty_allowed(expr)) return expr;
-  const Node n = node(expr);
-  std::vector<Expr> options;
-  switch (n.kind) {
-    case Kind::kChoice:
-      for (const Expr part : n.parts) options.push_back(without_empty(part));
-      return choice(std::move(options));
-    case Kind::kSequence:
-      for (size_t i = 0; i < n.parts.size(); ++i) {  // the first part that is not empty
-        std::vector<Expr> parts = {without_empty(n.parts[i])};
-        parts.insert(parts.end(), n.parts.begin() + static_cast<std::ptrdiff_t>(i) + 1,
-                     n.parts.end());
-        options.push_back(sequence(std::move(parts)));
-      }
-      return choice(std::move(options));
-    case Kind::kRepeat:
-      return n.max == 0 ? nothing() : repeat(without_empty(n.parts[0]), 1, n.max);
-    case Kind::kCall: {
-      const auto most = counted_.find(n.rule);
-      if (most == counted_.end()) return without_empty(bodies_[static_cast<size_t>(n.rule)]);
-      // As counted() makes them: a sequence that ends with the repeated class.
-      const Expr loop = node(bodies_[static_cast<size_t>(n.rule)]).parts.back();
-      return counted(node(loop).parts[0], 1, most->second);
-    }
-    default:
-      return nothing();
-  }
-}
-
-// (x+)+ is x+: as it stands there would be as many ways to read a text as to cut it.
-void Rules::join_repetitions(Node& n) const {
-  for (;;) {
-    const Node& inner = node(n.parts[0]);
-    const bool wraps_one = inner.kind == Kind::kSequence || inner.kind == Kind::kChoice;
-    if (wraps_one && inner.parts.size() == 1) {
-      n.parts[0] = inner.parts[0];
-    } else if (inner.kind == Kind::kRepeat && inner.min <= 1 && inner.max == kUnbounded &&
-               n.max > 0) {
-      n.min = inner.min == 0 ? 0 : n.min;
-      n.max = kUnbounded;
-      n.parts[0] = inner.parts[0];
-    } else {
-      return;
-    }
-  }
-}
-
-Rules::Expr Rules::then_repeat(const Node& given, Expr rest) {
-  constexpr uint32_t kMaxCopies = 64;
-  Node n = given;
-  join_repetitions(n);
-  // A loop around what may be empty could turn without end.
-  if (is_empty_allowed(n.parts[0])) {
-    n.min = 0;
-    n.parts[0] = without_empty(n.parts[0]);
-    join_repetitions(n);
-  }
-  const Expr body = n.parts[0];
-  const bool is_class = node(body).kind == Kind::kClass;
-  if (n.max == kUnbounded) {
-    Expr tail = rest;
-    if (is_class) {
-      tail = sequence({repeat(body, 0, kUnbounded), rest});
-    } else {
-      const Rule loop = declare();
-      define(loop, choice({then(body, call(loop)), rest}));
-      tail = call(loop);
-    }
-    return n.min == 0
-               ? tail
-               : then_repeat({.kind = Kind::kRepeat, .parts = {body}, .min = n.min, .max = n.min},
-                             tail);
-  }
-  if (is_class || n.max > kMaxCopies) return sequence({repeat(body, n.min, n.max), rest});
-  rest = shared(rest);
-  Expr tail = rest;
-  for (uint32_t i = n.max; i-- > 0;) {
-    tail = then(body, tail);
-    if (i >= n.min) tail = choice({tail, rest});
-    tail = shared(tail);
-  }
-  return tail;
+bool Rules::is_countable(Expr expr) const {
+  const auto is_short = [&](auto& self, Expr part) -> bool {
+    const Node& n = node(part);
+    if (n.kind == Kind::kCall) return false;
+    if (n.kind == Kind::kRepeat && (n.max == kUnbounded ? n.min : n.max) > kFewRounds) return false;
+    return std::all_of(n.parts.begin(), n.parts.end(), [&](Expr one) { return self(self, one); });
+  };
+  return is_short(is_short, expr) && !is_empty_allowed(expr);
 }
 
 bool Rules::is_finite(Expr expr, const std::vector<bool>& finite) const {
@@ -411,7 +292,7 @@ void Rules::write(std::string& out, Expr expr, const std::vector<bool>& finite) 
 std::string Rules::ebnf(Rule root) const {
   const std::vector<bool> finite = finite_rules();
   if (!finite[static_cast<size_t>(root)]) throw base::Error("grammar.unsatisfiable");
-  // Only what can be reached: helpers that nothing uses would cost time in the compiler.
+  // Only what can be reached, so that unused helpers make no difference.
   std::vector<bool> seen(bodies_.size(), false);
   std::vector<Rule> waiting = {root};
   seen[static_cast<size_t>(root)] = true;
@@ -422,8 +303,6 @@ std::string Rules::ebnf(Rule root) const {
     waiting.pop_back();
     const Expr body = bodies_[static_cast<size_t>(rule)];
     out += "r" + std::to_string(static_cast<size_t>(rule));
-    const auto most = counted_.find(rule);
-    if (most != counted_.end()) out += "[max_chars=" + std::to_string(most->second) + "]";
     out += " ::= ";
     write(out, body, finite);
     out += '\n';

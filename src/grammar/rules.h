@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,11 +30,23 @@ class Rules {
   // Numbers of expressions and rules of this object.
   enum class Expr : uint32_t {};
   enum class Rule : uint32_t {};
+  enum class Kind : uint8_t { kLiteral, kClass, kSequence, kChoice, kRepeat, kCall };
+  struct Node {
+    Kind kind;
+    std::string text{};  // kLiteral
+    std::vector<CodePoints> code_points{};
+    std::vector<Expr> parts{};
+    uint32_t min = 0, max = 0;
+    uint64_t size = 1;  // with bounded repetitions counted out
+    Rule rule{};
+  };
 
   static constexpr uint32_t kUnbounded = UINT32_MAX;
   static constexpr size_t kMaxExpressions = 400'000;
-  // Of repetitions within each other, counted out: beyond it, the parser itself becomes slow.
+  // Of repetitions within each other, written out.
   static constexpr uint64_t kMaxRepetitions = 50'000;
+  // Repetitions of at most this many rounds are always written out.
+  static constexpr uint32_t kFewRounds = 4;
 
   // Matches no text at all; what needs it is pruned.
   Expr nothing();
@@ -48,14 +59,6 @@ class Rules {
   Expr repeat(Expr body, uint32_t min, uint32_t max);
   Expr optional(Expr body) { return choice({literal(""), body}); }
 
-  // `body` and then `rest`, written so that masks are cheap: a repetition becomes a rule that calls
-  // itself last and that holds `rest`. A rule that could end after each character would leave
-  // XGrammar every token that crosses its end to try at run time (a hundred times slower).
-  Expr then(Expr body, Expr rest);
-  // `min` to `max` characters of a class, the maximum counted by XGrammar and not by states. Within
-  // one rule: a token that crosses into a counted rule from outside would be let through.
-  Expr counted(Expr one_character, uint32_t min, uint32_t max);
-
   // A rule that is defined later or right away, and its use.
   Rule declare();
   void define(Rule rule, Expr body);
@@ -63,36 +66,29 @@ class Rules {
   // A rule of its own for an expression that is used often.
   Expr shared(Expr body);
 
-  // The grammar as XGrammar's EBNF, beginning at `root`. Errors: grammar.unsatisfiable when no
-  // finite text matches; grammar.too_large (from any of the functions above, too).
+  // The grammar as EBNF, beginning at `root`: equal texts are equal grammars. Errors:
+  // grammar.unsatisfiable when no finite text matches; grammar.too_large (from any of the functions
+  // above, too).
   std::string ebnf(Rule root) const;
 
- private:
-  enum class Kind : uint8_t { kLiteral, kClass, kSequence, kChoice, kRepeat, kCall };
-  struct Node {
-    Kind kind;
-    std::string text{};  // kLiteral
-    std::vector<CodePoints> code_points{};
-    std::vector<Expr> parts{};
-    uint32_t min = 0, max = 0;
-    uint64_t size = 1;  // with bounded repetitions counted out
-    Rule rule{};
-  };
-
-  Expr add(Node node);
-  Expr then_repeat(const Node& given, Expr rest);
-  void join_repetitions(Node& n) const;
-  bool is_empty_allowed(Expr expr) const;
-  Expr without_empty(Expr expr);
   const Node& node(Expr expr) const { return nodes_[static_cast<size_t>(expr)]; }
+  Expr body(Rule rule) const { return bodies_[static_cast<size_t>(rule)]; }
+  // Of each rule whether it matches any finite text; of an expression the same.
   std::vector<bool> finite_rules() const;
   bool is_finite(Expr expr, const std::vector<bool>& finite) const;
+  // Whether it matches the empty text. No rule in it may lead back to itself.
+  bool is_empty_allowed(Expr expr) const;
+  // Whether its repetitions may be counted as the text goes, and need not be written out: it calls
+  // no rules, is never empty, and has no longer repetitions in it.
+  bool is_countable(Expr expr) const;
+
+ private:
+  Expr add(Node node);
   void write(std::string& out, Expr expr, const std::vector<bool>& finite) const;
   void write_group(std::string& out, Expr expr, const std::vector<bool>& finite) const;
 
   std::vector<Node> nodes_;
-  std::vector<Expr> bodies_;          // of the rules
-  std::map<Rule, uint32_t> counted_;  // rules whose characters are counted
+  std::vector<Expr> bodies_;  // of the rules
 };
 
 }  // namespace tulou::grammar

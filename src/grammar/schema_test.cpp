@@ -13,10 +13,16 @@
 namespace tulou::grammar {
 namespace {
 
+std::string ebnf(const GrammarSource& source) {
+  Rules rules;
+  const Rules::Rule root = add_source(rules, source);
+  return rules.ebnf(root);
+}
+
 // The id of the error, or "" if the schema is taken.
 std::string refusal(const std::string& schema, std::string* message = nullptr) {
   try {
-    to_ebnf({GrammarKind::kJsonSchema, schema});
+    ebnf({GrammarKind::kJsonSchema, schema});
     return "";
   } catch (const base::Error& error) {
     if (message != nullptr) *message = error.what();
@@ -88,7 +94,7 @@ TEST(Schema, BoundsAreChecked) {
   EXPECT_EQ(refusal(wide + "]}"), "grammar.too_large");
   const std::string brackets(60'000, '(');
   for (const GrammarKind kind : {GrammarKind::kRegex, GrammarKind::kEbnf}) {
-    EXPECT_THROW(to_ebnf({kind, kind == GrammarKind::kEbnf ? "root ::= " + brackets : brackets}),
+    EXPECT_THROW(ebnf({kind, kind == GrammarKind::kEbnf ? "root ::= " + brackets : brackets}),
                  base::Error);
   }
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
@@ -102,17 +108,16 @@ TEST(Formats, AreFoundByName) {
 }
 
 TEST(Source, ChoicesAreListsOfStrings) {
-  EXPECT_NE(to_ebnf({GrammarKind::kChoice, R"(["a\"b", "c\n"])"}).find("a\\\"b"),
-            std::string::npos);
+  EXPECT_NE(ebnf({GrammarKind::kChoice, R"(["a\"b", "c\n"])"}).find("a\\\"b"), std::string::npos);
   for (const char* text : {"[]", "{}", "[1]", "[\"a\\u0000\"]"}) {
-    EXPECT_THROW(to_ebnf({GrammarKind::kChoice, text}), base::Error) << text;
+    EXPECT_THROW(ebnf({GrammarKind::kChoice, text}), base::Error) << text;
   }
 }
 
 TEST(Ebnf, SaysWhereItIsWrong) {
   const auto message = [](const std::string& text) -> std::string {
     try {
-      to_ebnf({GrammarKind::kEbnf, text});
+      ebnf({GrammarKind::kEbnf, text});
     } catch (const base::Error& error) {
       return error.what();
     }

@@ -1,5 +1,6 @@
 #include "grammar/source.h"
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -36,8 +37,7 @@ Rules::Expr add_choice(Rules& rules, const std::string& text) {
 
 }  // namespace
 
-std::string to_ebnf(const GrammarSource& source) {
-  Rules rules;
+Rules::Rule add_source(Rules& rules, const GrammarSource& source) {
   JsonText json(rules);
   const auto whole = [&](Rules::Expr body) {
     const Rules::Rule root = rules.declare();
@@ -46,17 +46,17 @@ std::string to_ebnf(const GrammarSource& source) {
   };
   switch (source.kind) {
     case GrammarKind::kJsonSchema:
-      return rules.ebnf(add_schema(json, source.text));
+      return add_schema(json, source.text);
     case GrammarKind::kJsonObject:
-      return rules.ebnf(whole(json.object()));
+      return whole(json.object());
     case GrammarKind::kRegex:
-      return rules.ebnf(whole(add_regex(rules, source.text)));
+      return whole(add_regex(rules, source.text));
     case GrammarKind::kChoice:
-      return rules.ebnf(whole(add_choice(rules, source.text)));
+      return whole(add_choice(rules, source.text));
     case GrammarKind::kEbnf:
-      return rules.ebnf(add_ebnf(rules, source.text));
+      return add_ebnf(rules, source.text);
     case GrammarKind::kDescription:
-      return rules.ebnf(add_description(rules, json, source.text));
+      return add_description(rules, json, source.text);
   }
   throw base::Error("grammar.unsatisfiable");
 }

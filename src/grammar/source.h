@@ -1,14 +1,13 @@
-// From a request's grammar to the one form that is compiled.
+// From a request's grammar to rules.
 #pragma once
 
-#include <string>
-
 #include "grammar/grammar.h"
+#include "grammar/rules.h"
 
 namespace tulou::grammar {
 
-// The grammar as EBNF for XGrammar. Errors as in GrammarCompiler::compile, but for the limits of
-// the compilation itself.
-std::string to_ebnf(const GrammarSource& source);
+// Adds the rules of the grammar and returns the one that the whole answer matches. Errors as in
+// GrammarCompiler::compile, but for the limits of the compilation itself.
+Rules::Rule add_source(Rules& rules, const GrammarSource& source);
 
 }  // namespace tulou::grammar

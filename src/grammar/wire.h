@@ -9,11 +9,8 @@
 namespace tulou::grammar {
 
 enum class MessageKind : uint32_t {
-  kVocabulary = 1,  // to the helper
-  kRemove,
-  kCompile,
-  kDone,     // from the helper
-  kInvalid,  // the body says why
+  kCompile = 1,  // to the helper
+  kDone,         // from the helper
   kTooComplex,
 };
 

@@ -179,7 +179,7 @@ TEST(Exchange, BatchesAndTheBoundOfUnreadBytes) {
   int wakes = 0;
   ServerLink link;
   link.wake = [&] { ++wakes; };
-  link.run = [](std::function<void()>) { return false; };
+  link.run = [](const std::function<void()>&) { return false; };
   link.failure = [] { return ErrorBody{"text/plain", "failed"}; };
   AnswerForm form;
   form.http_1_0 = true;

@@ -44,7 +44,7 @@ TEST(HttpStream, PiecesComeAsChunksAndTheConnectionGoesOn) {
   const auto exchange = held(test);
   exchange->begin_stream(200, {{"Content-Type", "text/event-stream"}});
   EXPECT_TRUE(exchange->write("data: 1\n\n"));
-  const auto ends_with = [](std::string end) {
+  const auto ends_with = [](const std::string& end) {
     return [end](const std::string& all) { return all.ends_with(end); };
   };
   const std::string first = client.receive(ends_with("9\r\ndata: 1\n\n\r\n"));

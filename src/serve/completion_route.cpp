@@ -175,8 +175,10 @@ void completions(Service& service, const Exchange& exchange) {
   if (request.echo && request.logprobs && !request.prompt_logprobs)
     request.prompt_logprobs = request.top_logprobs;
   ResponseHead head = response_head("cmpl-", *model, request.model);
-  GenerationPlan plan =
-      plan_generation(model, request, std::move(prompts), service.caller(exchange->request()), {});
+  AnswerRules rules;
+  rules.may_think = false;
+  GenerationPlan plan = plan_generation(model, request, std::move(prompts),
+                                        service.caller(exchange->request()), rules);
   std::unique_ptr<AnswerSink> sink;
   if (request.stream) {
     sink = std::make_unique<CompletionStreamSink>(exchange, std::move(head), request, model,

@@ -84,11 +84,11 @@ Generation::Generation(GenerationPlan plan, std::unique_ptr<AnswerSink> sink, Mo
 void Generation::start() {
   const std::lock_guard lock(mutex_);
   const std::weak_ptr<Generation> self = weak_from_this();
-  const auto& thinking = plan_.model->thinking;
   try {
     for (PlannedChoice& planned : plan_.choices) {
       Choice choice;
       choice.plan = std::move(planned);
+      const auto thinking = choice.plan.reading.may_think ? plan_.model->thinking : std::nullopt;
       choice.reader = std::make_unique<completion::AnswerStream>(plan_.model->text, plan_.schemas,
                                                                  choice.plan.reading);
       choice.thinking = std::make_unique<completion::ThinkingPart>(

@@ -49,10 +49,12 @@ std::vector<std::vector<int32_t>> bad_words(const LoadedModel& model,
 }
 
 engine::Request engine_request(const LoadedModel& model, const GenerationRequest& request,
-                               const Caller& caller, bool thinking) {
+                               const Caller& caller, const AnswerRules& rules, bool thinking) {
   engine::Request result;
   result.min_tokens = request.min_tokens;
-  if (!request.ignore_eos) result.stop_tokens = model.text.stop_tokens(model.config());
+  // A grammar's end is the answer's, whatever the request thinks of stop tokens.
+  const bool ruled = request.output_rule.kind != OutputRule::Kind::kNone || rules.tool_rule;
+  if (!request.ignore_eos || ruled) result.stop_tokens = model.text.stop_tokens(model.config());
   result.stop_tokens.insert(result.stop_tokens.end(), request.stop_token_ids.begin(),
                             request.stop_token_ids.end());
   result.sampling = sampling(model, request, thinking);
@@ -104,12 +106,22 @@ void check_token(std::string_view field, int32_t token, int64_t vocab_size) {
     throw base::Error("request.out_of_range", field, token, 0, vocab_size - 1);
 }
 
+// What may not stand in the thinking of a ruled answer: its end, and a call where one is ruled,
+// which would come before the grammar has begun.
+std::vector<int32_t> not_in_thinking(const LoadedModel& model, const AnswerRules& rules,
+                                     const engine::Request& request) {
+  std::vector<int32_t> tokens = request.stop_tokens;
+  const std::optional<int32_t> call = model.text.tokenizer().find("<tool_call>");
+  if (rules.tool_rule && call) tokens.push_back(*call);
+  return tokens;
+}
+
 // Guides in the order in which they count: the budget's closing words before the grammar.
 void add_guides(const LoadedModel& model, const AnswerRules& rules,
                 const std::shared_ptr<const grammar::CompiledGrammar>& compiled,
                 PlannedChoice& choice) {
   const bool in_reasoning = choice.reading.in_reasoning;
-  std::optional<completion::ThinkingTokens> thinking = model.thinking;
+  auto thinking = choice.reading.may_think ? model.thinking : std::nullopt;
   if (thinking && compiled) thinking = thinking->without_seam();
   if (rules.thinking_budget && thinking) {
     choice.guides.push_back(std::make_unique<completion::ThinkingBudget>(
@@ -122,8 +134,8 @@ void add_guides(const LoadedModel& model, const AnswerRules& rules,
         std::make_unique<completion::LoopGuard>(thinking, in_reasoning, options));
   }
   if (compiled) {
-    choice.guides.push_back(
-        std::make_unique<completion::GrammarGuide>(compiled, thinking, in_reasoning));
+    choice.guides.push_back(std::make_unique<completion::GrammarGuide>(
+        compiled, thinking, in_reasoning, not_in_thinking(model, rules, choice.request)));
   }
 }
 
@@ -151,7 +163,8 @@ GenerationPlan plan_generation(std::shared_ptr<LoadedModel> model, const Generat
   plan.token_ids = request.return_token_ids;
   plan.schemas = rules.schemas;
   for (const completion::Prompt& prompt : prompts) {
-    engine::Request common = engine_request(*model, request, caller, prompt.thinking);
+    engine::Request common =
+        engine_request(*model, request, caller, rules, rules.may_think && prompt.thinking);
     common.prompt = prompt.ids;
     common.boundaries = prompt.boundaries;
     common.max_tokens = answer_tokens(request, static_cast<int64_t>(prompt.ids.size()), context);
@@ -159,7 +172,8 @@ GenerationPlan plan_generation(std::shared_ptr<LoadedModel> model, const Generat
       PlannedChoice choice;
       choice.request = common;
       choice.request.choice = static_cast<uint32_t>(i);
-      choice.reading = {request.stop, prompt.in_reasoning, rules.tools};
+      const bool in_reasoning = rules.may_think && prompt.in_reasoning;
+      choice.reading = {request.stop, in_reasoning, rules.may_think, rules.tools};
       add_guides(*model, rules, compiled, choice);
       plan.choices.push_back(std::move(choice));
     }

@@ -27,6 +27,7 @@ struct AnswerRules {
   text::ToolCallOptions tools;
   std::optional<grammar::GrammarSource> tool_rule;  // in place of the request's output rule
   std::optional<int64_t> thinking_budget;
+  bool may_think = true;  // false for plain texts, which have no thinking part
   bool guard_loops = true;
 };
 

@@ -316,5 +316,89 @@ TEST(Server, WhatIsAskedForInFormComesInForm) {
   EXPECT_EQ(server.post(kChat, body).status, 400);
 }
 
+// The pieces of a streamed answer, put together: "content" and "reasoning_content" or "text".
+Json streamed(const TestServer& server, const char* path, Json body) {
+  body["stream"] = true;
+  Json answer = {{"content", ""}, {"reasoning_content", ""}, {"finish_reason", nullptr}};
+  for (const std::string& event : server.events(path, body)) {
+    if (event == "[DONE]") continue;
+    const Json choice = base::parse_json(event, "event")["choices"][0];
+    const Json delta = choice.value("delta", Json::object());
+    for (const char* key : {"content", "reasoning_content"}) {
+      const auto piece = delta.find(key);
+      if (piece != delta.end() && piece->is_string())
+        answer[key] = answer[key].get<std::string>() + piece->get<std::string>();
+    }
+    answer["content"] = answer["content"].get<std::string>() + choice.value("text", "");
+    if (choice["finish_reason"].is_string()) answer["finish_reason"] = choice["finish_reason"];
+  }
+  return answer;
+}
+
+// However the thinking goes, what follows it is in form. The biases make the model want to stop at
+// once, or to begin or to end its thinking.
+TEST(Server, ThinkingComesBeforeTheForm) {
+  TestServerOptions options;
+  options.helper = std::make_shared<grammar::Helper>();
+  const TestServer server(options);
+  Json body = chat("Hello", 200);
+  body["temperature"] = 1.0;
+  body["seed"] = 7;
+  body["structured_outputs"] = {{"regex", "(ab){3}"}};
+  for (const Json& thinking : {Json(nullptr), Json(false), Json(true)}) {
+    body.erase("chat_template_kwargs");
+    if (!thinking.is_null()) body["chat_template_kwargs"] = {{"enable_thinking", thinking}};
+    for (const int32_t wanted :
+         {completion::kTinyEnd, completion::kTinyThink, completion::kTinyEndThink}) {
+      body["logit_bias"] = {{std::to_string(wanted), 100}};
+      for (const int64_t budget : {0, 5}) {
+        body["thinking_budget"] = budget;
+        const Json choice = server.ask(kChat, body)["choices"][0];
+        EXPECT_EQ(choice["message"]["content"], "ababab") << body.dump() << choice.dump();
+        EXPECT_EQ(choice["finish_reason"], "stop");
+        const Json pieces = streamed(server, kChat, body);
+        EXPECT_EQ(pieces["content"], "ababab");
+        EXPECT_EQ(pieces["finish_reason"], "stop");
+        const Json& reasoning = choice["message"].value("reasoning_content", Json(nullptr));
+        EXPECT_EQ(pieces["reasoning_content"], reasoning.is_string() ? reasoning : Json(""));
+      }
+    }
+  }
+  // Cut off in the thinking, and a request that has no use for stop tokens.
+  body["chat_template_kwargs"] = {{"enable_thinking", true}};
+  body["logit_bias"] = {{std::to_string(completion::kTinyEnd), 100}};
+  body.erase("thinking_budget");
+  body["max_tokens"] = 20;
+  const Json cut = server.ask(kChat, body)["choices"][0];
+  EXPECT_EQ(cut["finish_reason"], "length") << cut.dump();
+  body["ignore_eos"] = true;
+  body["chat_template_kwargs"] = {{"enable_thinking", false}};
+  const Json ended = server.ask(kChat, body)["choices"][0];
+  EXPECT_EQ(ended["message"]["content"], "ababab");
+  EXPECT_EQ(ended["finish_reason"], "stop");
+}
+
+// A plain text has no thinking part, whatever is in it.
+TEST(Server, ThinkTagsOfAPlainTextAreText) {
+  TestServerOptions options;
+  options.helper = std::make_shared<grammar::Helper>();
+  const TestServer server(options);
+  for (const char* prompt : {"Hello", "<think>\n"}) {
+    Json body = completion(prompt, 3);
+    body["logit_bias"] = {{std::to_string(completion::kTinyThink), 100}};
+    EXPECT_EQ(server.ask(kCompletions, body)["choices"][0]["text"], "<think><think><think>");
+    EXPECT_EQ(streamed(server, kCompletions, body)["content"], "<think><think><think>");
+    body["max_tokens"] = 30;
+    body["structured_outputs"] = {{"regex", "(ab){3}"}};
+    for (const int32_t wanted : {completion::kTinyThink, completion::kTinyEnd}) {
+      body["logit_bias"] = {{std::to_string(wanted), 100}};
+      const Json choice = server.ask(kCompletions, body)["choices"][0];
+      EXPECT_EQ(choice["text"], "ababab");
+      EXPECT_EQ(choice["finish_reason"], "stop");
+      EXPECT_EQ(streamed(server, kCompletions, body)["content"], "ababab");
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tulou::serve

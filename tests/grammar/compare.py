@@ -233,6 +233,8 @@ def check_expensive(tool):
                      {"kind": "regex", "text": text})
     for case, result in tool.run(cases, 1, 7, 30):
         report.generated(case, result)
+        if result.get("error") == "grammar.too_ambiguous":
+            report.counts["of them while generating"] += 1
     return report.end()
 
 

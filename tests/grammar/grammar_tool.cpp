@@ -60,7 +60,14 @@ Json run_case(GrammarCompiler& compiler, const VocabularyData& vocabulary, const
   const int runs = options.at("runs").get<int>();
   for (int run = 0; run < runs; ++run) {
     RandomText text(vocabulary, seed * 1000 + static_cast<uint64_t>(run));
-    const RandomText::End end = text.generate(grammar, options.at("steps").get<int>());
+    RandomText::End end{};
+    try {
+      end = text.generate(grammar, options.at("steps").get<int>());
+    } catch (const tulou::base::Error& error) {  // grammar.too_ambiguous
+      result["error"] = error.id();
+      result["message"] = error.what();
+      return result;
+    }
     if (end == RandomText::End::kDeadEnd) ++dead_ends;
     if (end == RandomText::End::kUnfinished) ++unfinished;
     if (end != RandomText::End::kStopped) continue;

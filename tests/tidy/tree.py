@@ -31,8 +31,6 @@ OUTSIDE = {
     "simdjson": {"base", "checkpoint", "text"},
     "nlohmann/": {"base"},
     "boost/": {"net"},
-    "xgrammar/": {"grammar"},
-    "dlpack/": {"grammar"},
     "CLI/": {"cli"},
     "histedit.h": {"cli"},
     "editline/": {"cli"},
@@ -75,7 +73,6 @@ TESTED_ELSEWHERE = {
     "src/grammar/grammar.cpp": "compiler_test: masks, forks, stop tokens",
     "src/grammar/helper.cpp": "compiler_test: limits, a dead helper",
     "src/grammar/helper_process.cpp": "compiler_test: limits, a dead helper",
-    "src/grammar/xgrammar_log.cpp": "two functions that XGrammar calls",
     "src/engine/scheduler.cpp": "engine_test: batches, the bound of the queue, cancelled streams",
 }
 
