@@ -173,6 +173,12 @@ TEST(Json, PartsAreBounded) {
   EXPECT_EQ(id("[[1], [2, 3]]"), "json.too_many");
   EXPECT_EQ(id(R"({"a": 1, "b": 2})"), "");
   EXPECT_EQ(id(R"([{"a": 1}, {"b": 2, "c": 3}])"), "json.too_many");
+  try {
+    parse_json(R"({"a": 1, "b": [{"c": 2}]})", "t", limits);
+    ADD_FAILURE() << "four values and three keys were taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.arguments()[0], "t: b");
+  }
 }
 
 TEST(Json, RefusesWhatIsNotPlainJson) {

@@ -50,7 +50,7 @@ class Builder {
  private:
   Json value(od::value item, int depth) {
     if (++num_values_ > limits_.max_values)
-      throw Error("json.too_many", source_, "values", limits_.max_values);
+      throw Error("json.too_many", place(), "values", limits_.max_values);
     switch (check(item.type())) {
       case od::json_type::array:
         return array(check(item.get_array()), depth + 1);
@@ -87,8 +87,9 @@ class Builder {
       auto entry = check(std::move(field));
       std::string key(check(entry.unescaped_key()));
       if (++num_members_ > limits_.max_members)
-        throw Error("json.too_many", source_, "keys", limits_.max_members);
-      if (!seen.insert(key).second) throw Error("json.duplicate_key", source_, key);
+        throw Error("json.too_many", place(), "keys", limits_.max_members);
+      if (depth == 1) field_ = key;
+      if (!seen.insert(key).second) throw Error("json.duplicate_key", place(), key);
       Json item = value(entry.value(), depth);
       members.push_back({std::move(key), std::move(item)});
     }
@@ -113,8 +114,11 @@ class Builder {
     }
   }
 
+  // The source, and the member of the outermost object that is being read, as in JsonObject.
+  std::string place() const { return field_.empty() ? source_ : source_ + ": " + field_; }
+
   void check_depth(int depth) const {
-    if (depth > kMaxJsonDepth) throw Error("json.too_deep", source_, kMaxJsonDepth);
+    if (depth > kMaxJsonDepth) throw Error("json.too_deep", place(), kMaxJsonDepth);
   }
 
   template <typename T>
@@ -134,6 +138,7 @@ class Builder {
   size_t size_;
   JsonLimits limits_;
   size_t num_values_ = 0, num_members_ = 0;
+  std::string field_;
 };
 
 }  // namespace

@@ -17,7 +17,7 @@ using Json = nlohmann::ordered_json;
 
 inline constexpr int kMaxJsonDepth = 64;
 
-// Bounds for documents from strangers, besides the depth.
+// Bounds, besides the depth. Their Errors name SOURCE: MEMBER, as JsonObject does.
 struct JsonLimits {
   size_t max_values = SIZE_MAX;   // of all kinds, anywhere
   size_t max_members = SIZE_MAX;  // of all objects together

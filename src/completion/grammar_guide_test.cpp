@@ -127,5 +127,28 @@ TEST_F(GrammarGuideTest, WithoutAThinkingPartThereIsNone) {
   EXPECT_THROW(rule->accept(kThink), base::Error);
 }
 
+// What the budget forces must be what the rule takes.
+TEST_F(GrammarGuideTest, TheRuleFollowsAThinkingPartThatIsCut) {
+  thinking_.closing = {'.', kEndThink, '\n', '\n'};
+  thinking_.empty_closing = {kEndThink, '\n'};
+  for (const int64_t most : {0, 2}) {
+    const ThinkingTokens cut = thinking_.without_seam();
+    ThinkingBudget budget(cut, most, false);
+    const auto rule = guide(cut, false);
+    int32_t token = kThink;
+    for (int step = 0; step < 8 && token != 'a'; ++step) {
+      rule->accept(token);
+      budget.accept(token);
+      std::vector<uint32_t> mask(9, ~uint32_t{0});
+      token = budget.next(mask).forced;
+      if (token < 0) token = rule->next(mask).masked ? 'a' : 'x';
+    }
+    EXPECT_EQ(token, 'a');
+    EXPECT_EQ(allowed(*rule), (Ids{'a'}));
+  }
+  EXPECT_EQ(thinking_.without_seam().closing, (Ids{'.', kEndThink}));
+  EXPECT_EQ(thinking_.without_seam().empty_closing, (Ids{kEndThink}));
+}
+
 }  // namespace
 }  // namespace tulou::completion

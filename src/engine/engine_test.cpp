@@ -65,7 +65,8 @@ TEST_F(EngineTest, SampledAnswersAreTheSameAloneAndInABatch) {
   std::vector<Request> requests;
   std::vector<std::shared_ptr<TokenStream>> streams;
   for (size_t i = 0; i < 7; ++i) {  // more than run at once: some wait
-    requests.push_back(request(3 + 11 * i, static_cast<int>(12 + i), static_cast<int>(1 + i)));
+    requests.push_back(
+        request(3 + 11 * i, static_cast<int64_t>(12 + i), static_cast<int32_t>(1 + i)));
     streams.push_back(engine->submit(requests.back()));
   }
   while (engine->step()) engine->cache().check_integrity();
@@ -249,6 +250,55 @@ TEST_F(EngineTest, AShortPromptSaysWhyNothingIsCached) {
     EXPECT_EQ(miss(1), CacheMiss::kTooShort);
     EXPECT_EQ(miss(16), CacheMiss::kTooShort);
     EXPECT_EQ(miss(17), CacheMiss::kNone);
+  }
+}
+
+// The recipe rule: how a prompt is cut into pieces, how many threads compute, how many sequences
+// run at once and whether prefixes are kept changes no bit.
+TEST_F(EngineTest, PiecesThreadsAndNeighboursChangeNoBits) {
+  std::vector<Request> requests;
+  for (size_t i = 0; i < 8; ++i) {
+    requests.push_back(request(i % 2 == 0 ? 100 : 9 * i, static_cast<int64_t>(5 + i),
+                               static_cast<int32_t>(1 + i % 4)));
+    requests.back().logprobs = 3;
+  }
+  requests[4].prompt = requests[0].prompt;  // found among the kept prefixes, if there are any
+  std::vector<std::vector<OutputToken>> wanted;
+  for (const int64_t piece : {1, 16, 512}) {
+    for (const int threads : {1, 2}) {
+      for (const int64_t sequences : {1, 3, 8}) {
+        base::ThreadPool pool(static_cast<size_t>(threads));
+        EngineOptions options;
+        options.context = 200;
+        options.num_sequences = sequences;
+        options.tokens_per_step = piece;
+        options.max_prefixes = sequences == 3 ? 0 : 4;
+        options.snapshot_interval = 32;
+        options.cache = model::plan_cache(model_->config(), options.cache_type, sequences, 200);
+        options.cache->num_slots += static_cast<int64_t>(options.max_prefixes);
+        Engine engine(*model_, kernels::select_kernels(""), pool, options);
+        std::vector<std::shared_ptr<TokenStream>> streams;
+        for (const Request& r : requests) streams.push_back(engine.submit(r));
+        while (engine.step()) {
+        }
+        const bool first = wanted.empty();
+        for (size_t i = 0; i < streams.size(); ++i) {
+          if (first) wanted.emplace_back();
+          size_t place = 0;
+          while (const auto token = streams[i]->next()) {
+            if (first) wanted[i].push_back(*token);
+            ASSERT_LT(place, wanted[i].size());
+            const OutputToken& other = wanted[i][place++];
+            ASSERT_EQ(token->token, other.token) << piece << " " << threads << " " << sequences;
+            ASSERT_EQ(token->logprob, other.logprob) << piece << " " << threads;  // bit for bit
+            ASSERT_EQ(token->top.size(), 3u);
+            for (size_t k = 0; k < 3; ++k)
+              ASSERT_EQ(token->top[k].logprob, other.top[k].logprob) << piece << " " << threads;
+          }
+          ASSERT_EQ(place, static_cast<size_t>(requests[i].max_tokens));
+        }
+      }
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/json_value.h"
 #include "base/nearest.h"
+#include "serve/field.h"
 
 namespace tulou::serve {
 namespace {
@@ -18,6 +19,7 @@ struct Rule {
   int retry_after_s = 0;
 };
 
+constexpr size_t kMaxShown = 200;  // bytes of what the client itself has sent
 constexpr std::string_view kInvalid = "invalid_request_error";
 
 // Whole ids. Their messages speak of the request alone.
@@ -101,6 +103,20 @@ ApiError known(const base::Error& error) {
   return known(rule == std::end(kRules) ? std::end(kRules)[-1] : *rule, error);
 }
 
+// The field of a request in which JSON is too much: of the body, or a text that holds JSON itself,
+// whose source is the field.
+std::string field_of_json(const base::Error& error) {
+  if (error.arguments().empty() || error.id() == "json.invalid") return "";
+  std::string_view place = error.arguments()[0];
+  if (place.starts_with(kBodySource)) {
+    place.remove_prefix(kBodySource.size());
+    if (place.starts_with(": ")) place.remove_prefix(2);
+  } else {
+    place = place.substr(0, place.find(": "));
+  }
+  return std::string(place.substr(0, kMaxShown));
+}
+
 // Ids of a whole family, where the first argument is the field; the code is the id's second part.
 ApiError about_field(const base::Error& error) {
   const size_t point = error.id().find('.');
@@ -153,6 +169,7 @@ ApiError api_error(const base::Error& error) {
   ApiError result = known(error);
   if (id == "sampling.out_of_range" || id == "engine.out_of_range")
     result.param = error.arguments()[0];
+  if (id.starts_with("json.")) result.param = field_of_json(error);
   if (id == "memory.exhausted" || id == "engine.context_does_not_fit" || id == "cache.full")
     return known(base::Error("serve.no_memory"));  // sizes of the machine are nobody's business
   return result;
@@ -175,7 +192,6 @@ ApiError api_error(const std::exception_ptr& error) {
 }
 
 base::Error model_not_found(std::string_view name, std::span<const std::string> served) {
-  constexpr size_t kMaxShown = 200;
   std::string hint;
   const std::string near = base::nearest(name, served);
   if (!near.empty()) {

@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "base/json_value.h"
+#include "base/number.h"
+#include "serve/field.h"
 
 namespace tulou::serve {
 namespace {
@@ -37,7 +39,7 @@ TEST(ApiError, StatusesAndCodes) {
       {base::Error("serve.body_too_large", 9), 413, "request_too_large"},
       {base::Error("serve.media_type"), 415, "unsupported_media_type"},
       {base::Error("serve.loading"), 503, "model_loading"},
-      {base::Error("json.too_deep", "request", 64), 400, "invalid_json"},
+      {base::Error("json.too_deep", "request: tools", 64), 400, "invalid_json"},
       {base::Error("sampling.out_of_range", "top_p", 2, "0 to 1"), 400, "out_of_range"},
       {base::Error("engine.out_of_range", "top_logprobs", 99, 0, 20), 400, "out_of_range"},
       {base::Error("memory.exhausted", "cache", 123456), 503, "no_memory"},
@@ -48,6 +50,28 @@ TEST(ApiError, StatusesAndCodes) {
     EXPECT_EQ(result.code, code) << error.id();
     EXPECT_EQ(result.retry_after_s > 0, status == 429 || status == 503) << error.id();
   }
+}
+
+TEST(ApiError, JsonThatIsTooMuchNamesItsField) {
+  const auto param = [](std::string_view body) {
+    try {
+      parse_body(body);
+    } catch (const base::Error& error) {
+      return api_error(error).param;
+    }
+    return std::string("none");
+  };
+  std::string biases, parts;
+  for (size_t i = 0; i <= kMaxJsonMembers; ++i) biases += ",\"" + base::to_text(i) + "\":1";
+  for (size_t i = 0; i <= kMaxJsonValues; ++i) parts += ",1";
+  EXPECT_EQ(param(R"({"n":1,"logit_bias":{"x":0)" + biases + "}}"), "logit_bias");
+  EXPECT_EQ(param(R"({"n":1,"stop":[0)" + parts + "]}"), "stop");
+  EXPECT_EQ(param(R"({"n":1,"stop":)" + std::string(70, '[') + std::string(70, ']') + "}"), "stop");
+  EXPECT_EQ(param(R"({"n":1,"metadata":{"a":1,"a":2}})"), "metadata");
+  EXPECT_EQ(param(R"({"n":1,"n":2})"), "n");
+  EXPECT_EQ(param("{"), "");
+  const base::Error text("json.too_deep", "response_format.json_schema.schema: items", 64);
+  EXPECT_EQ(api_error(text).param, "response_format.json_schema.schema");
 }
 
 TEST(ApiError, ContextOverflowHasBothNumbers) {

@@ -124,7 +124,7 @@ std::string member_path(std::string_view path, std::string_view name) {
 
 base::Json parse_body(std::string_view body) {
   const base::JsonLimits limits = {.max_values = kMaxJsonValues, .max_members = kMaxJsonMembers};
-  base::Json value = base::parse_json(body, "request", limits);
+  base::Json value = base::parse_json(body, kBodySource, limits);
   read_object(value, "");
   return value;
 }

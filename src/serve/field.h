@@ -63,6 +63,8 @@ std::string member_path(std::string_view path, std::string_view name);
 // A body larger or more intricate than any honest request. Error json.*.
 inline constexpr size_t kMaxJsonValues = 1u << 20;
 inline constexpr size_t kMaxJsonMembers = 1u << 16;
+// How errors of JSON name the body.
+inline constexpr std::string_view kBodySource = "request";
 // The body as an object. Error json.* and request.wrong_type.
 base::Json parse_body(std::string_view body);
 

@@ -121,7 +121,8 @@ void add_guides(const LoadedModel& model, const AnswerRules& rules,
                 const std::shared_ptr<const grammar::CompiledGrammar>& compiled,
                 PlannedChoice& choice) {
   const bool in_reasoning = choice.reading.in_reasoning;
-  const auto thinking = choice.reading.may_think ? model.thinking : std::nullopt;
+  auto thinking = choice.reading.may_think ? model.thinking : std::nullopt;
+  if (thinking && compiled) thinking = thinking->without_seam();
   if (rules.thinking_budget && thinking) {
     choice.guides.push_back(std::make_unique<completion::ThinkingBudget>(
         *thinking, *rules.thinking_budget, in_reasoning));

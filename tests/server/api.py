@@ -9,17 +9,10 @@ import typing
 
 import openai
 import pydantic
-from served import REAL, THINK, TINY, TOP, check
+from served import CALL, REAL, THINK, TINY, TOP, WEATHER, check
 
 QUESTION = [{"role": "user", "content": "What is the capital of France? Answer in one word."}]
 
-WEATHER = {"type": "function", "function": {
-    "name": "get_weather", "description": "The weather of a city",
-    "parameters": {"type": "object", "required": ["city"], "additionalProperties": False,
-                   "properties": {"city": {"type": "string", "enum": ["Paris", "Rome"]},
-                                  "days": {"type": "integer", "minimum": 1, "maximum": 9}}}}}
-CALL = '<tool_call>\n<function=get_weather>\n<parameter=city>\nRome\n</parameter>\n</function>\n' \
-       '</tool_call>'
 # A call whose function is none of the tools: it is text.
 NO_CALL = CALL.replace("get_weather", "get_wether")
 
@@ -180,6 +173,16 @@ def test_json_schema(server):
         json.loads(whole.message.content)
 
 
+def test_rule_after_cut_thinking(server):
+    """A thinking part that is closed by its budget, and an answer by rule behind it."""
+    for rule in ({"choice": ["yes"]}, {"regex": "ab"}, {"json": {"enum": [1]}}):
+        for budget in (0, 5):
+            message = plain(server.client(), model=TINY, max_tokens=300, extra_body={
+                "structured_outputs": rule, "thinking_budget": budget,
+                "enable_thinking": True}).choices[0].message
+            check(message.content in ("yes", "ab", "1"), f"{rule}, {budget}: {message}")
+
+
 def test_embeddings(server):
     client = server.client()
     texts = ["the river", "caf\u00e9", "x" * 100]
@@ -254,4 +257,5 @@ def test_openai_of_node(server):
 
 TESTS = [test_models, test_chat, test_stream_is_whole, test_only_what_is_new_is_read,
          test_n_and_seed, test_logprobs, test_tool_parser, test_tools, test_json_schema,
-         test_embeddings, test_completions, test_errors, test_openai_of_node]
+         test_rule_after_cut_thinking, test_embeddings, test_completions, test_errors,
+         test_openai_of_node]

@@ -50,7 +50,15 @@ CHATS = [
     ({"logit_bias": {"1": 101}}, "logit_bias"), ({"logit_bias": {"1": "1"}}, "logit_bias"),
     ({"logit_bias": {"-1": 1}}, "logit_bias"), ({"logit_bias": {"99999999": 1}}, "logit_bias"),
     ({"logit_bias": {str(i): 1 for i in range(50_000)}}, "logit_bias"),
+    ({"logit_bias": {str(i): 1 for i in range(100_000)}}, "logit_bias"),
+    ({"stop_token_ids": [1] * 100_000}, "stop_token_ids"),
+    ({"bad_words": ["x"] * 100_000}, "bad_words"),
+    ({"metadata": {str(i): "x" for i in range(100_000)}}, "metadata"),
     ({"n": 2, "best_of": 1}, "best_of"),
+    ({"messages": [{"role": "user", "content": "x"}] * 10_000}, "messages"),
+    ({"tools": [{"type": "function", "function": {"name": f"f{i}"}} for i in range(1000)]},
+     "tools"),
+    ({"metadata": json.loads("[" * 63 + "]" * 63)}, "metadata"),
     ({"tools": {}}, "tools"), ({"tools": [1]}, "tools[0]"),
     ({"tools": [{"type": "web"}]}, "tools[0].type"),
     ({"tools": [{"type": "function"}]}, "tools[0].function"),
@@ -80,6 +88,8 @@ COMPLETIONS = [
     ({"prompt": None}, "prompt"), ({"prompt": []}, "prompt"), ({"prompt": {}}, "prompt"),
     ({"prompt": [1.5]}, "prompt"), ({"prompt": [-1]}, "prompt"), ({"prompt": [99999]}, "prompt"),
     ({"prompt": [[]]}, "prompt"), ({"prompt": [True]}, "prompt"), ({"echo": 1}, "echo"),
+    ({"prompt": ["a", "b"], "n": 100}, "n"), ({"prompt": ["a"] * 64, "best_of": 4}, "best_of"),
+    ({"prompt": ["a"] * 3000}, "prompt"), ({"prompt": [97] * 600}, None),
     ({"suffix": 1}, "suffix"), ({"suffix": "x"}, "suffix"),  # a model without such tokens
 ]
 TEXTS = [b"", b"{", b"[]", b"1", b"null", b'"x"', b'{"a":1}}', b'{"model":"\xff"}',
@@ -165,7 +175,8 @@ def test_fields(server):
             except Failure as failure:
                 wrong.append(str(failure))
                 continue
-            if answer.status != 400 or field and not named(answer.error()["param"], field):
+            right = field is None or named(answer.error()["param"], field)
+            if answer.status not in (400, 413) or not right:
                 wrong.append(f"{shown}: {answer.status}, not 400 with {field}: {answer.text}")
     check(not wrong, "\n  ".join(["", *wrong]))
 
@@ -176,10 +187,17 @@ def test_texts(server):
         answer = look(server, "/v1/chat/completions", body, f"{body[:40]!r}")
         check(400 <= answer.status < 500, f"{body[:40]!r}: {answer.status}")
     for path in ("/v1/models/..", "/v1/models/%2e%2e", "/v1/../v1/models", "/v1/models/a%2Fb",
-                 "/v1/models/" + "a" * 3000, "//v1/models", "/nothing"):
+                 "/v1/models/" + "a" * 3000, "//v1/models", "/nothing", "/v1/models/..%2f..%2fetc",
+                 "/v1/models/tiny/../tiny", "/v1/models/.tiny", "/v1/models/tiny%00"):
         answer = server.call(path)
         check(answer.status in (400, 404), f"{path}: {answer.status}")
     check(server.call("/v1/chat/completions").status == 405, "GET of a POST")
+    for name in ("../tiny", "./tiny", "tiny/", "/tiny", "tiny.", "a/b/c", "tiny\u0000", "..", ".",
+                 "TINY", "tiny ", "x" * 100_000):
+        for path, base in BASES.items():
+            answer = look(server, path, {**base, "model": name}, f"{path} {name[:40]!r}")
+            check(answer.status in (400, 404) and answer.error()["param"] == "model",
+                  f"{path} {name[:40]!r}: {answer.status} {answer.text}")
 
 
 TESTS = [test_numbers, test_fields, test_texts]

@@ -12,23 +12,17 @@ import time
 import traceback
 
 import api
+import audit
 import bodies
 import disk
+import endings
 import isolation
+import leaving
 import life
-from served import TOP, Failure, Server, make_tiny
-
-
-class Work:
-    """The program and the models of the tests."""
-
-    def __init__(self, options, real):
-        self.binary, self.real, self.folder = options.binary, real, os.path.abspath(options.work)
-        os.makedirs(self.folder, exist_ok=True)
-        self.tiny = make_tiny(os.path.join(self.folder, "tiny"))
-
-    def server(self, *arguments, **more):
-        return Server(self.binary, self.folder, "--memory", "1GiB", *arguments, **more)
+import mutants
+import overload
+import same
+from served import TOP, Failure, Work
 
 
 def run(test, argument, only):
@@ -57,12 +51,13 @@ def main():
     options = parser.parse_args()
     real = options.model or subprocess.run([os.path.join(TOP, "tools", "demo_model")], check=True,
                                            stdout=subprocess.PIPE, text=True).stdout.strip()
-    work = Work(options, real)
+    work = Work(options.binary, options.work, real)
     with work.server(real, work.tiny, "--context", "2048") as server:
         passed = [run(test, server, options.only) for test in api.TESTS + life.SHARED]
     with work.server(work.tiny, "--context", "512") as server:
         passed += [run(test, server, options.only) for test in bodies.TESTS]
-    passed += [run(test, work, options.only) for test in life.TESTS + disk.TESTS + isolation.TESTS]
+    for module in (life, disk, endings, leaving, audit, same, isolation, overload, mutants):
+        passed += [run(test, work, options.only) for test in module.TESTS]
     return 0 if all(passed) else 1
 
 

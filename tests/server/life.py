@@ -68,6 +68,32 @@ def test_keys(work):
         check(one not in server.errors() and two not in server.errors(), "a key is in the log")
 
 
+def test_budget_of_a_key(work):
+    """What one request of a key may ask for: more is refused, with the field that asks for it."""
+    path = key_file(work, "budget.json")
+    key = keys(work, "add", "small", "--max-answers", "2", "--max-answer-tokens", "40",
+               "--api-keys", path)
+    refused = keys(work, "add", "refused", "--api-keys", path)
+    keys(work, "revoke", "refused", "--api-keys", path)
+    body = {"model": TINY, "prompt": "x", "max_tokens": 20}
+    with work.server(work.tiny, "--context", "512", "--api-keys", path) as server:
+        server.key = key
+        server.ask("/v1/completions", {**body, "n": 2})
+        for more, field in (({"n": 3}, "n"), ({"best_of": 3}, "best_of"),
+                            ({"prompt": ["x"] * 3}, "n"), ({"max_tokens": 41}, "max_tokens"),
+                            ({"n": 2, "max_tokens": 21}, "max_tokens")):
+            answer = server.call("/v1/completions", {**body, **more})
+            check(answer.status == 400 and answer.error()["code"] == "over_budget" and
+                  answer.error()["param"] == field, f"{more}: {answer.status} {answer.text}")
+        server.key = None
+        # Who has no key learns nothing of why: the answers are the same but for their id.
+        said = [server.call("/v1/models", key=wrong) for wrong in (None, "x", refused, key + "0")]
+        check(all(answer.status == 401 for answer in said), "a wrong key was taken")
+        check(len({answer.text for answer in said}) == 1 and
+              len({tuple(map(len, answer.headers.values())) for answer in said}) == 1 and
+              len({tuple(answer.headers) for answer in said}) == 1, "401 is not always the same")
+
+
 def test_drain(work):
     """Ctrl-C: what runs is finished, nothing new is taken, exit code 0."""
     with work.server(work.real, work.tiny, "--context", "512") as server:
@@ -189,6 +215,6 @@ def test_health_under_load(server):
 
 
 # Those that start servers of their own, and those that take one with both models.
-TESTS = [test_keys, test_drain, test_second_interrupt_cuts, test_sigterm, test_unix_socket,
-         test_refusals]
+TESTS = [test_keys, test_budget_of_a_key, test_drain, test_second_interrupt_cuts, test_sigterm,
+         test_unix_socket, test_refusals]
 SHARED = [test_a_closed_connection_ends_the_answer, test_health_under_load]

@@ -20,6 +20,14 @@ REAL = "SmolLM2-135M-Instruct.Q4_1"
 TINY = "tiny"
 THINK = 259  # <think> of the tiny model: a random one would begin to think now and then
 
+WEATHER = {"type": "function", "function": {
+    "name": "get_weather", "description": "The weather of a city",
+    "parameters": {"type": "object", "required": ["city"], "additionalProperties": False,
+                   "properties": {"city": {"type": "string", "enum": ["Paris", "Rome"]},
+                                  "days": {"type": "integer", "minimum": 1, "maximum": 9}}}}}
+CALL = '<tool_call>\n<function=get_weather>\n<parameter=city>\nRome\n</parameter>\n</function>\n' \
+       '</tool_call>'
+
 
 def make_tiny(folder):
     """A random Qwen3.5-shaped model of bytes, with the template of Qwen3.5 and thinking tokens."""
@@ -165,6 +173,32 @@ class Server:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             raise Failure(f"the server did not end in {seconds} s") from None
+
+
+class Work:
+    """The program and the models of the tests."""
+
+    def __init__(self, binary, folder, real=None):
+        self.binary, self.real, self.folder = binary, real, os.path.abspath(folder)
+        os.makedirs(self.folder, exist_ok=True)
+        self.tiny = make_tiny(os.path.join(self.folder, TINY))
+
+    def server(self, *arguments, **more):
+        memory = () if "--memory" in arguments else ("--memory", "1GiB")
+        return Server(self.binary, self.folder, *memory, *arguments, **more)
+
+
+def campaign_work(name, real=False, binary=None):
+    """The Work of a campaign: the program is $TULOU or build/release/tulou."""
+    path = subprocess.run([os.path.join(TOP, "tools", "demo_model")], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout.strip() if real else None
+    binary = binary or os.environ.get("TULOU", os.path.join(TOP, "build", "release", "tulou"))
+    return Work(binary, os.path.join(TOP, "build", "campaign", name), path)
+
+
+def load():
+    """How busy the machine is, for reports."""
+    return f"{os.getloadavg()[0]:.1f}"
 
 
 def events(response):
