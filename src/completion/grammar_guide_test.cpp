@@ -30,7 +30,8 @@ class GrammarGuideTest : public testing::Test {
     thinking_.empty_closing = {kEndThink, '\n', '\n'};
   }
   using Ids = std::vector<int32_t>;
-  std::unique_ptr<GrammarGuide> guide(std::optional<ThinkingTokens> thinking, bool in_reasoning) {
+  std::unique_ptr<GrammarGuide> guide(const std::optional<ThinkingTokens>& thinking,
+                                      bool in_reasoning) {
     return std::make_unique<GrammarGuide>(compiler_->compile({grammar::GrammarKind::kRegex, "ab"}),
                                           thinking, in_reasoning, Ids{kEnd});
   }
@@ -125,29 +126,6 @@ TEST_F(GrammarGuideTest, WithoutAThinkingPartThereIsNone) {
   const auto rule = guide(std::nullopt, true);
   EXPECT_EQ(allowed(*rule), (Ids{'a'}));
   EXPECT_THROW(rule->accept(kThink), base::Error);
-}
-
-// What the budget forces must be what the rule takes.
-TEST_F(GrammarGuideTest, TheRuleFollowsAThinkingPartThatIsCut) {
-  thinking_.closing = {'.', kEndThink, '\n', '\n'};
-  thinking_.empty_closing = {kEndThink, '\n'};
-  for (const int64_t most : {0, 2}) {
-    const ThinkingTokens cut = thinking_.without_seam();
-    ThinkingBudget budget(cut, most, false);
-    const auto rule = guide(cut, false);
-    int32_t token = kThink;
-    for (int step = 0; step < 8 && token != 'a'; ++step) {
-      rule->accept(token);
-      budget.accept(token);
-      std::vector<uint32_t> mask(9, ~uint32_t{0});
-      token = budget.next(mask).forced;
-      if (token < 0) token = rule->next(mask).masked ? 'a' : 'x';
-    }
-    EXPECT_EQ(token, 'a');
-    EXPECT_EQ(allowed(*rule), (Ids{'a'}));
-  }
-  EXPECT_EQ(thinking_.without_seam().closing, (Ids{'.', kEndThink}));
-  EXPECT_EQ(thinking_.without_seam().empty_closing, (Ids{kEndThink}));
 }
 
 }  // namespace

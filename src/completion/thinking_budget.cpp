@@ -28,15 +28,6 @@ std::optional<ThinkingTokens> thinking_tokens(const TextModel& model) {
   return tokens;
 }
 
-ThinkingTokens ThinkingTokens::without_seam() const {
-  ThinkingTokens result = *this;
-  for (std::vector<int32_t>* tokens : {&result.closing, &result.empty_closing}) {
-    const auto at = std::find(tokens->begin(), tokens->end(), end);
-    if (at != tokens->end()) tokens->erase(at + 1, tokens->end());
-  }
-  return result;
-}
-
 void ThinkingPart::accept(int32_t token) {
   if (state_ == State::kStart) {
     state_ = token == begin_ ? State::kThinking : State::kAnswer;

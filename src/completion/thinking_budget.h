@@ -23,10 +23,6 @@ struct ThinkingTokens {
   std::vector<int32_t> closing;
   /// The same where there was no thinking yet: no words.
   std::vector<int32_t> empty_closing;
-
-  /// The same with nothing behind `end`: for answers that a rule begins right there, which would
-  /// refuse what stands between.
-  ThinkingTokens without_seam() const;
 };
 
 /// The words with which Qwen's models close their thinking when the budget is used up (Qwen3

@@ -84,16 +84,16 @@ class Describer {
       const Rules::Rule schema = add_schema(json_, base::to_json_text(node["schema"]));
       return rules_.sequence({rules_.call(schema), rest});
     }
-    if (node.contains("without")) return without(list(node["without"]), rest);
+    if (node.contains("without")) return without(list(node, "without"), rest);
     if (node.contains("choice")) {
       const Rules::Expr shared = rules_.shared(rest);
       std::vector<Rules::Expr> options;
-      for (const Json& option : list(node["choice"])) options.push_back(add(option, shared));
+      for (const Json& option : list(node, "choice")) options.push_back(add(option, shared));
       return rules_.choice(std::move(options));
     }
     if (node.contains("repeat")) return repeat(node, rest);
     if (!node.contains("sequence")) fail(node.begin().key());
-    const Json& parts = list(node["sequence"]);
+    const Json& parts = list(node, "sequence");
     for (size_t i = parts.size(); i-- > 0;) rest = add(parts[i], rest);
     return rest;
   }
@@ -106,7 +106,8 @@ class Describer {
     if (!value.is_string()) fail("text");
     return value.get<std::string>();
   }
-  static const Json& list(const Json& value) {
+  static const Json& list(const Json& node, const char* key) {
+    const Json& value = node[key];
     if (!value.is_array() || value.empty()) fail("list");
     return value;
   }

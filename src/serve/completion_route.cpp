@@ -177,8 +177,8 @@ void completions(Service& service, const Exchange& exchange) {
   ResponseHead head = response_head("cmpl-", *model, request.model);
   AnswerRules rules;
   rules.may_think = false;
-  GenerationPlan plan = plan_generation(model, request, std::move(prompts),
-                                        service.caller(exchange->request()), rules);
+  GenerationPlan plan =
+      plan_generation(model, request, prompts, service.caller(exchange->request()), rules);
   std::unique_ptr<AnswerSink> sink;
   if (request.stream) {
     sink = std::make_unique<CompletionStreamSink>(exchange, std::move(head), request, model,

@@ -121,8 +121,7 @@ void add_guides(const LoadedModel& model, const AnswerRules& rules,
                 const std::shared_ptr<const grammar::CompiledGrammar>& compiled,
                 PlannedChoice& choice) {
   const bool in_reasoning = choice.reading.in_reasoning;
-  auto thinking = choice.reading.may_think ? model.thinking : std::nullopt;
-  if (thinking && compiled) thinking = thinking->without_seam();
+  const auto thinking = choice.reading.may_think ? model.thinking : std::nullopt;
   if (rules.thinking_budget && thinking) {
     choice.guides.push_back(std::make_unique<completion::ThinkingBudget>(
         *thinking, *rules.thinking_budget, in_reasoning));
@@ -142,7 +141,7 @@ void add_guides(const LoadedModel& model, const AnswerRules& rules,
 }  // namespace
 
 GenerationPlan plan_generation(std::shared_ptr<LoadedModel> model, const GenerationRequest& request,
-                               std::vector<completion::Prompt> prompts, const Caller& caller,
+                               const std::vector<completion::Prompt>& prompts, const Caller& caller,
                                const AnswerRules& rules) {
   const int64_t context = model->engine->options().context;
   int64_t prompt_tokens = 0;

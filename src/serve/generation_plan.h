@@ -34,7 +34,7 @@ struct AnswerRules {
 // Choices: for each prompt num_answers(). Error serve.context_length, request.*, grammar.*,
 // serve.model_lacks.
 GenerationPlan plan_generation(std::shared_ptr<LoadedModel> model, const GenerationRequest& request,
-                               std::vector<completion::Prompt> prompts, const Caller& caller,
+                               const std::vector<completion::Prompt>& prompts, const Caller& caller,
                                const AnswerRules& rules);
 
 }  // namespace tulou::serve

@@ -65,7 +65,9 @@ class Writer {
       total += counts[i];
       const std::string bound =
           i < histogram.bounds().size() ? number(histogram.bounds()[i]) : "+Inf";
-      sample("_bucket", labels + ",le=\"" + bound + "\"", static_cast<double>(total));
+      std::string bucket = labels;
+      bucket.append(",le=\"").append(bound).append("\"");
+      sample("_bucket", bucket, static_cast<double>(total));
     }
     sample("_sum", labels, histogram.sum());
     sample("_count", labels, static_cast<double>(total));
