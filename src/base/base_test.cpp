@@ -1,4 +1,5 @@
-// Tests of the small parts of base that have no file of their own; catalogue.cpp by its entries.
+// Tests of the small parts of base that have no file of their own; catalogue.cpp and
+// catalogue_requests.cpp by their entries.
 #include <gtest/gtest.h>
 
 #include <filesystem>

@@ -83,38 +83,38 @@ def no_todo(tree):
                 yield f"{path}:{number}: a note without a number"
 
 
-CATALOGUE = "src/base/catalogue.cpp"
+CATALOGUE = "src/base/catalogue"  # how the paths of its sources begin
 ID = r"[a-z0-9_]+(?:\.[a-z0-9_]+)+"
 
 
-def catalogue_entries(text):
-    """id -> (line, number of arguments) from the catalogue's source."""
+def catalogue_entries(path, text, entries):
+    """Adds id -> (place, numbers of the arguments) from a source of the catalogue."""
     code = cpp.blanked(text, keep_strings=True)
-    entries = {}
     for match in re.finditer(rf'\{{\s*"({ID})"\s*,\s*k\w+\s*,', code):
         # Strings are kept, so the end of an entry is found in the version without them.
         end = cpp.split_arguments(cpp.blanked(text), match.start())[-1][1]
         slots = [int(n) for n in re.findall(r"\{(\d)\}", code[match.end():end])]
         line = code.count("\n", 0, match.start()) + 1
-        entries.setdefault(match.group(1), []).append((line, slots))
-    return entries
+        entries.setdefault(match.group(1), []).append((f"{path}:{line}", slots))
 
 
 def error_catalogue(tree):
     """Error ids and the catalogue agree, in both directions and in the number of arguments."""
-    text = tree.files.get(CATALOGUE)
-    if text is None:
+    entries = {}
+    for path, text in tree.files.items():
+        if path.startswith(CATALOGUE) and path.endswith(".cpp"):
+            catalogue_entries(path, text, entries)
+    if not entries:
         return
-    entries = catalogue_entries(text)
     for name, places in entries.items():
         slots = places[0][1]
         if len(places) > 1:
-            yield f"{CATALOGUE}:{places[1][0]}: {name} stands twice"
+            yield f"{places[1][0]}: {name} stands twice"
         if set(slots) != set(range(max(slots, default=-1) + 1)):
-            yield f"{CATALOGUE}:{places[0][0]}: {name}: arguments are not 0, 1, 2 ... without holes"
+            yield f"{places[0][0]}: {name}: arguments are not 0, 1, 2 ... without holes"
     used = set()
     for path, source in tree.cpp(("src/",)):
-        if path == CATALOGUE or is_test(path):
+        if path.startswith(CATALOGUE) or is_test(path):
             continue
         code = cpp.blanked(source, keep_strings=True)
         bare = cpp.blanked(source)
@@ -132,7 +132,7 @@ def error_catalogue(tree):
                 yield f"{path}:{number}: {name} takes {wanted} arguments, {given} are given"
     for name, places in entries.items():
         if name not in used:
-            yield f"{CATALOGUE}:{places[0][0]}: {name} is used nowhere"
+            yield f"{places[0][0]}: {name} is used nowhere"
 
 
 # How the project is developed is not its users' business, and a clone has no neighbours.
