@@ -11,8 +11,10 @@
 namespace tulou::engine {
 namespace {
 
-constexpr int64_t kFewestPromptTokens = 16;
+constexpr int64_t kFewestPromptTokens = 4;
 constexpr int64_t kMeasurableRows = 32;
+// How long rows of prompts may make a step in which others generate, in times of one without them.
+constexpr double kPromptShare = 1.2;
 
 model::CachePlan plan_of(const model::ModelConfig& config, const EngineOptions& options,
                          int64_t context) {
@@ -269,7 +271,8 @@ std::vector<Chosen> Engine::choose(const base::ThreadPool::Lease& lease,
 int64_t Engine::prompt_tokens_now() const {
   if (!scheduler_.generating() || decode_seconds_ <= 0 || prompt_token_seconds_ <= 0)
     return options_.tokens_per_step;
-  const auto fits = static_cast<int64_t>(1.5 * decode_seconds_ / prompt_token_seconds_);
+  const double each = mixed_token_seconds_ > 0 ? mixed_token_seconds_ : prompt_token_seconds_;
+  const auto fits = static_cast<int64_t>(kPromptShare * decode_seconds_ / each);
   return std::clamp(fits, std::min(kFewestPromptTokens, options_.tokens_per_step),
                     options_.tokens_per_step);
 }
@@ -288,6 +291,11 @@ void Engine::measure(const ScheduledBatch& scheduled, double seconds) {
     value = value <= 0 ? sample : 0.8 * value + 0.2 * sample;
   };
   if (generating && prompt_rows == 0) average(decode_seconds_, seconds);
+  if (generating && prompt_rows > 0 && decode_seconds_ > 0 && prompt_token_seconds_ > 0) {
+    // Few rows cost more each than many; never less than that.
+    const double each = (seconds - decode_seconds_) / static_cast<double>(prompt_rows);
+    average(mixed_token_seconds_, std::max(each, prompt_token_seconds_));
+  }
   if (!generating && prompt_rows >= kMeasurableRows)
     average(prompt_token_seconds_, seconds / static_cast<double>(prompt_rows));
 }

@@ -134,7 +134,7 @@ class Engine {
   Scheduler scheduler_;
   std::vector<TokenChooser> choosers_;  // one for each thread
   // Moving averages; 0: not known yet. They only say how long prompts are cut.
-  double decode_seconds_ = 0, prompt_token_seconds_ = 0;
+  double decode_seconds_ = 0, prompt_token_seconds_ = 0, mixed_token_seconds_ = 0;
   mutable std::mutex mutex_;  // guards what follows
   std::vector<std::shared_ptr<Sequence>> inbox_;
   EngineStats stats_;
