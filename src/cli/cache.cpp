@@ -47,8 +47,10 @@ class CacheCommand final : public Command {
                            {"bytes", static_cast<int64_t>(one.bytes)},
                            {"used", used}});
       } else {
-        out.write(name + "  model " + model + "  " + base::to_text(one.head.length) + " tokens  " +
-                  base::human_bytes(one.bytes) + "\n");
+        out.write(name);
+        out.write("  model " + model);
+        out.write("  " + base::to_text(one.head.length) + " tokens");
+        out.write("  " + base::human_bytes(one.bytes) + "\n");
       }
     }
     if (json_) {

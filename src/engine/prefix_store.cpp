@@ -244,17 +244,17 @@ std::vector<StoredPrefix> PrefixStore::list(const std::string& folder) {
   return looked_at(opened, opened.key(false), {});
 }
 
-PrefixStore::Cleared PrefixStore::clear(const std::string& path) {
-  PrefixFolder folder(path, false);
-  folder.lock();
+PrefixStore::Cleared PrefixStore::clear(const std::string& folder) {
+  PrefixFolder opened(folder, false);
+  opened.lock();
   Cleared cleared;
-  for (const base::Digest& name : folder.names()) {
-    const PrefixFolder::Look look = folder.look(name, {});
+  for (const base::Digest& name : opened.names()) {
+    const PrefixFolder::Look look = opened.look(name, {});
     ++cleared.entries;
     cleared.bytes += look.bytes;
-    folder.remove(name);
+    opened.remove(name);
   }
-  folder.remove_others(true);
+  opened.remove_others(true);
   return cleared;
 }
 
