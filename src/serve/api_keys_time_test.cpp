@@ -33,8 +33,9 @@ KeySet set_of(const std::vector<std::string>& keys) {
   std::string list;
   for (size_t i = 0; i < keys.size(); ++i) {
     const std::string n = base::to_text(i);
-    list += std::string(i == 0 ? "" : ",") + R"({"id":"key-)" + n + R"(","name":"n)" + n +
-            R"(","created":0,"sha256":")" + base::hex_text(base::sha256(keys[i])) + "\"}";
+    list.append(i == 0 ? "" : ",").append(R"({"id":"key-)").append(n);
+    list.append(R"(","name":"n)").append(n).append(R"(","created":0,"sha256":")");
+    list.append(base::hex_text(base::sha256(keys[i]))).append("\"}");
   }
   return KeySet::parse(R"({"version":1,"keys":[)" + list + "]}", "keys");
 }
