@@ -38,7 +38,7 @@ void Service::when_loaded(size_t index, const std::shared_ptr<net::HttpExchange>
                           std::function<void()> again) {
   if (stopping_) throw base::Error("serve.stopping");
   pool_.load(index, [this, exchange, again = std::move(again)](std::shared_ptr<const void> hold,
-                                                               std::exception_ptr error) {
+                                                               const std::exception_ptr& error) {
     if (exchange->gone()) return;
     if (error) return reply_error(exchange, api_error(error));
     post_([again, hold = std::move(hold)] { again(); });

@@ -23,6 +23,8 @@ inline const base::Json& sample_tools() {
   return tools;
 }
 
+// Samples are longer than lines.
+// NOLINTBEGIN(bugprone-suspicious-missing-comma)
 inline const std::vector<std::string>& xml_samples() {
   static const std::vector<std::string> samples = {
       "Hello.",
@@ -107,6 +109,7 @@ inline const std::vector<std::string>& hermes_samples() {
   };
   return samples;
 }
+// NOLINTEND(bugprone-suspicious-missing-comma)
 
 // All events of a text that comes in the given pieces.
 inline std::vector<ToolCallEvent> parse_pieces(const ToolCallOptions& options,
