@@ -1,7 +1,6 @@
 #include "base/sha256.h"
 
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include "base/assert.h"
 
@@ -46,14 +45,6 @@ Digest sha256(std::span<const std::byte> data) {
 
 Digest sha256(std::string_view text) { return sha256(std::as_bytes(std::span(text))); }
 
-Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> data) {
-  Digest digest;
-  ASSERT(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-              reinterpret_cast<const unsigned char*>(data.data()), data.size(), digest.data(),
-              nullptr) != nullptr);
-  return digest;
-}
-
 // RFC 2104: H(key ^ opad, H(key ^ ipad, data)), the key padded with zeros to a block of the hash.
 HmacSha256::HmacSha256(std::span<const std::byte> key) {
   constexpr size_t kBlock = 64;
@@ -69,9 +60,14 @@ HmacSha256::HmacSha256(std::span<const std::byte> key) {
 }
 
 Digest HmacSha256::finish() {
-  const Digest inner = inner_.finish();
-  outer_.update(std::as_bytes(std::span(inner)));
+  outer_.update(bytes_of(inner_.finish()));
   return outer_.finish();
+}
+
+Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> data) {
+  HmacSha256 hmac(key);
+  hmac.update(data);
+  return hmac.finish();
 }
 
 }  // namespace tulou::base

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
@@ -13,6 +14,19 @@
 namespace tulou::base {
 
 using Digest = std::array<uint8_t, 32>;
+
+inline std::span<const std::byte> bytes_of(const Digest& digest) {
+  return std::as_bytes(std::span(digest));
+}
+
+// For hash tables: a digest is already evenly spread.
+struct DigestHash {
+  size_t operator()(const Digest& digest) const {
+    size_t value = 0;
+    std::memcpy(&value, digest.data(), sizeof value);
+    return value;
+  }
+};
 
 // Data that comes in pieces. Not thread-safe; movable.
 class Sha256 {
@@ -35,10 +49,8 @@ class Sha256 {
 Digest sha256(std::span<const std::byte> data);
 Digest sha256(std::string_view text);
 
-// A hash that only who has the key can compute; for identities that others must not guess.
-Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> data);
-
-// The same of data that comes in pieces. Not thread-safe.
+// A hash that only who has the key can compute, for identities that others must not guess, of data
+// that comes in pieces. Not thread-safe.
 class HmacSha256 {
  public:
   // `key` has at most 64 bytes.
@@ -50,5 +62,8 @@ class HmacSha256 {
  private:
   Sha256 inner_, outer_;
 };
+
+// The same of data that is there as a whole.
+Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> data);
 
 }  // namespace tulou::base

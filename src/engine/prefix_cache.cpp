@@ -1,7 +1,6 @@
 #include "engine/prefix_cache.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/assert.h"
 #include "base/secret.h"
@@ -16,13 +15,6 @@ int64_t common_length(std::span<const int32_t> a, std::span<const int32_t> b) {
 
 }  // namespace
 
-// The hash is already evenly spread.
-size_t PrefixCache::HashOf::operator()(const Hash& hash) const {
-  size_t value = 0;
-  std::memcpy(&value, hash.data(), sizeof(value));
-  return value;
-}
-
 PrefixCache::PrefixCache(model::StateCache& cache, bool recurrent, size_t max_entries)
     : cache_(cache), recurrent_(recurrent), max_entries_(max_entries) {
   base::random_bytes(key_);
@@ -35,7 +27,7 @@ std::vector<PrefixCache::Hash> PrefixCache::chain_of(std::string_view scope,
                                                      std::span<const int32_t> tokens) const {
   const auto digest = [](const Hash& before, std::span<const std::byte> bytes) {
     base::Sha256 hash;
-    hash.update(std::as_bytes(std::span(before)));
+    hash.update(base::bytes_of(before));
     hash.update(bytes);
     return hash.finish();
   };

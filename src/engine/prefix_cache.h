@@ -70,9 +70,6 @@ class PrefixCache {
   struct Node {
     std::vector<Entries::iterator> through;  // entries with this chain so far
   };
-  struct HashOf {
-    size_t operator()(const Hash& hash) const;
-  };
   struct Place {
     Entries::iterator entry;
     int64_t length = 0;
@@ -88,7 +85,7 @@ class PrefixCache {
   size_t max_entries_;
   Hash key_;
   Entries entries_;
-  std::unordered_map<Hash, Node, HashOf> nodes_;
+  std::unordered_map<Hash, Node, base::DigestHash> nodes_;
   PrefixCacheStats stats_;
 };
 

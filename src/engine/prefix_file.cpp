@@ -24,14 +24,10 @@ struct Layout {
 };
 static_assert(sizeof(Layout) == kSignedBytes);
 
-std::span<const std::byte> bytes_of(const base::Digest& digest) {
-  return std::as_bytes(std::span(digest));
-}
-
 // H(a label, then the parts): no two uses of a key can be confused.
 base::Digest keyed(const base::Digest& key, std::string_view label,
                    std::span<const std::byte> first, std::span<const std::byte> second) {
-  base::HmacSha256 hmac(bytes_of(key));
+  base::HmacSha256 hmac(base::bytes_of(key));
   hmac.update(std::as_bytes(std::span(label)));
   hmac.update(first);
   hmac.update(second);
@@ -41,7 +37,7 @@ base::Digest keyed(const base::Digest& key, std::string_view label,
 base::Digest chained(std::byte label, const base::Digest& before, std::span<const int32_t> tokens) {
   base::Sha256 hash;
   hash.update(std::span(&label, 1));
-  hash.update(bytes_of(before));
+  hash.update(base::bytes_of(before));
   hash.update(std::as_bytes(tokens));
   return hash.finish();
 }
@@ -58,7 +54,8 @@ PrefixHeadBytes encode_prefix_head(const PrefixHead& head, const base::Digest& k
   layout.head = head;
   PrefixHeadBytes bytes;
   std::memcpy(bytes.data(), &layout, sizeof layout);
-  const base::Digest mac = base::hmac_sha256(bytes_of(key), std::span(bytes).first(kSignedBytes));
+  const base::Digest mac =
+      base::hmac_sha256(base::bytes_of(key), std::span(bytes).first(kSignedBytes));
   std::memcpy(bytes.data() + kSignedBytes, mac.data(), mac.size());
   return bytes;
 }
@@ -72,7 +69,7 @@ ParsedPrefixHead parse_prefix_head(std::span<const std::byte> bytes, uint64_t fi
   if (layout.version != kPrefixFileVersion) return {{}, "it is of another version"};
   base::Digest mac;
   std::memcpy(mac.data(), bytes.data() + kSignedBytes, mac.size());
-  const base::Digest right = base::hmac_sha256(bytes_of(key), bytes.first(kSignedBytes));
+  const base::Digest right = base::hmac_sha256(base::bytes_of(key), bytes.first(kSignedBytes));
   if (!base::equal_in_constant_time(mac, right)) return {{}, "its head was changed"};
   const PrefixHead& head = layout.head;
   if (layout.reserved != 0 || head.length == 0 || head.length > kMaxPrefixTokens)
@@ -84,9 +81,9 @@ ParsedPrefixHead parse_prefix_head(std::span<const std::byte> bytes, uint64_t fi
 PrefixNames::PrefixNames(const base::Digest& key, const base::Digest& identity,
                          std::string_view scope, std::span<const int32_t> tokens)
     : identity_(identity),
-      scope_(keyed(key, "tulou scope:", bytes_of(identity), std::as_bytes(std::span(scope)))),
+      scope_(keyed(key, "tulou scope:", base::bytes_of(identity), std::as_bytes(std::span(scope)))),
       tokens_(tokens) {
-  chain_ = {keyed(key, "tulou names:", bytes_of(identity), std::as_bytes(std::span(scope)))};
+  chain_ = {keyed(key, "tulou names:", base::bytes_of(identity), std::as_bytes(std::span(scope)))};
   for (size_t begin = 0; begin + kBlock <= tokens.size(); begin += kBlock)
     chain_.push_back(chained(std::byte{0}, chain_.back(), tokens.subspan(begin, kBlock)));
 }
