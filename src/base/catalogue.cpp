@@ -71,6 +71,8 @@ std::vector<CatalogueEntry> model_messages() {
        "name a folder that is yours and that only you may write: chmod 700"},
       {"cache.folder_in_use", kInvalidInput, "{0}: another server uses this cache folder",
        "end it, or name another folder"},
+      {"cache.not_a_cache", kInvalidInput, "{0}: not a cache folder, and there are files in it",
+       "name the folder of a server, or a new one"},
       {"cache.bad_key", kCorrupt, "{0}: not a key of a cache folder, or not readable by you alone",
        "tulou cache clear --cache-dir FOLDER makes the folder new"},
       {"cache.damaged_file", kCorrupt, "cache: {0} is not used and was removed: {1}", ""},

@@ -44,10 +44,6 @@ std::string file_name(const base::Digest& name) {
   return base::hex_text(name) + std::string(kPrefixFileSuffix);
 }
 
-std::span<const std::byte> bytes_of(const base::Digest& digest) {
-  return std::as_bytes(std::span(digest));
-}
-
 PrefixFileOutcome refused() {
   return {errno == ENOENT ? Kind::kMissing : Kind::kRefused, std::strerror(errno)};
 }
@@ -127,9 +123,18 @@ PrefixFolder::~PrefixFolder() {
   ::close(folder_);
 }
 
-void PrefixFolder::lock() {
-  lock_ = ::openat(folder_, kLockFile, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+// The lock file says as well that the folder is a cache's: what else is called "key" there is ours.
+void PrefixFolder::lock(bool make) {
+  constexpr int kFlags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  lock_ = ::openat(folder_, kLockFile, kFlags);
+  if (lock_ < 0 && errno == ENOENT) {
+    if (!make || !is_empty()) throw base::Error("cache.not_a_cache", path_);
+    lock_ = ::openat(folder_, kLockFile, kFlags | O_CREAT, 0600);
+  }
   if (lock_ < 0) throw base::Error("file.not_writable", path_, std::strerror(errno));
+  struct stat status = {};
+  if (::fstat(lock_, &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != 0)
+    throw base::Error("cache.not_a_cache", path_);
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) throw base::Error("cache.folder_in_use", path_);
 }
 
@@ -139,7 +144,7 @@ base::Digest PrefixFolder::make_key() const {
   base::Digest key;
   base::random_bytes(key);
   const File file(::openat(folder_, temporary.c_str(), kMaking, 0600));
-  if (file.descriptor < 0 || !write_all(file.descriptor, bytes_of(key)) ||
+  if (file.descriptor < 0 || !write_all(file.descriptor, base::bytes_of(key)) ||
       ::fsync(file.descriptor) != 0 ||
       ::renameat(folder_, temporary.c_str(), folder_, kKeyFile) != 0)
     throw base::Error("file.not_writable", path_ + "/" + kKeyFile, std::strerror(errno));
@@ -175,6 +180,12 @@ void PrefixFolder::visit(Visit visit) const {
   while (const dirent* entry = ::readdir(list.get())) visit(std::string(entry->d_name));
 }
 
+bool PrefixFolder::is_empty() const {
+  bool empty = true;
+  visit([&](const std::string& file) { empty = empty && (file == "." || file == ".."); });
+  return empty;
+}
+
 std::vector<base::Digest> PrefixFolder::names() const {
   std::vector<base::Digest> found;
   visit([&](const std::string& file) {
@@ -187,8 +198,8 @@ void PrefixFolder::remove_others(bool all) const {
   std::vector<std::string> files;
   visit([&](const std::string& file) {
     const size_t torn = file.find(kTorn);
-    const bool ours = torn != std::string::npos &&
-                      (digest_of(file.substr(0, torn)) || file.starts_with(kKeyFile));
+    const std::string whole = file.substr(0, torn);
+    const bool ours = torn != std::string::npos && (digest_of(whole) || whole == kKeyFile);
     const bool other = file == kKeyFile || file == kDigestsFile;
     if (ours || (all && other)) files.push_back(file);
   });
@@ -221,14 +232,14 @@ PrefixFileOutcome PrefixFolder::write(const PrefixHead& head, std::span<const in
   const std::string temporary = name + std::string(kTorn) + base::to_text(number);
   const File file(::openat(folder_, temporary.c_str(), kMaking, 0600));
   if (file.descriptor < 0) return {Kind::kRefused, std::strerror(errno)};
-  base::HmacSha256 hmac(bytes_of(key));
+  base::HmacSha256 hmac(base::bytes_of(key));
   const auto put = [&](std::span<const std::byte> data) {
     hmac.update(data);
     return write_all(file.descriptor, data);
   };
   bool good = put(encode_prefix_head(head, key)) && put(std::as_bytes(tokens));
   for (const std::span<const std::byte> part : parts) good = good && put(part);
-  good = good && write_all(file.descriptor, bytes_of(hmac.finish())) &&
+  good = good && write_all(file.descriptor, base::bytes_of(hmac.finish())) &&
          ::renameat(folder_, temporary.c_str(), folder_, name.c_str()) == 0;
   if (good) return {};
   const PrefixFileOutcome outcome = {Kind::kRefused, std::strerror(errno)};
@@ -245,7 +256,7 @@ PrefixFileOutcome PrefixFolder::read(const PrefixHead& head, std::span<const int
   if (PrefixFileOutcome outcome = open_state(file, key, found, bytes); !outcome.done())
     return outcome;
   if (found.head != head) return {Kind::kWrong, "it is of another prompt, user or model"};
-  base::HmacSha256 hmac(bytes_of(key));
+  base::HmacSha256 hmac(base::bytes_of(key));
   hmac.update(bytes);
   std::vector<int32_t> stored(tokens.size());
   if (!read_all(file.descriptor, std::as_writable_bytes(std::span(stored)))) return read_failed();

@@ -42,8 +42,9 @@ class PrefixFolder {
   PrefixFolder& operator=(const PrefixFolder&) = delete;
 
   const std::string& path() const { return path_; }
-  // For as long as this object lives; Error cache.folder_in_use, file.not_writable.
-  void lock();
+  // For as long as this object lives. A folder that is no cache yet becomes one if `make` says so
+  // and it is empty. Error cache.folder_in_use, cache.not_a_cache, file.not_writable.
+  void lock(bool make);
   // The folder's key, made if it is not there and `make` says so. Error cache.bad_key,
   // file.not_found, file.not_writable.
   base::Digest key(bool make) const;
@@ -75,6 +76,7 @@ class PrefixFolder {
  private:
   template <typename Visit>
   void visit(Visit visit) const;
+  bool is_empty() const;
   base::Digest make_key() const;
 
   std::string path_;

@@ -1,7 +1,6 @@
 #include "engine/prefix_store.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/assert.h"
@@ -49,15 +48,9 @@ std::vector<StoredPrefix> looked_at(
 
 }  // namespace
 
-size_t PrefixStore::HashOf::operator()(const base::Digest& digest) const {
-  size_t value = 0;
-  std::memcpy(&value, digest.data(), sizeof value);
-  return value;
-}
-
 PrefixStore::PrefixStore(PrefixStoreOptions options)
     : options_(std::move(options)), folder_(options_.folder, true) {
-  folder_.lock();
+  folder_.lock(true);
   key_ = folder_.key(true);
   folder_.remove_others(false);
   scan();
@@ -246,7 +239,7 @@ std::vector<StoredPrefix> PrefixStore::list(const std::string& folder) {
 
 PrefixStore::Cleared PrefixStore::clear(const std::string& folder) {
   PrefixFolder opened(folder, false);
-  opened.lock();
+  opened.lock(false);
   Cleared cleared;
   for (const base::Digest& name : opened.names()) {
     const PrefixFolder::Look look = opened.look(name, {});

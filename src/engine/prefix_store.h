@@ -47,7 +47,7 @@ struct StoredPrefix {
 class PrefixStore {
  public:
   // Takes the folder for this process, and reads the head of each file. Error cache.folder_unsafe,
-  // cache.folder_in_use, cache.bad_key, file.not_writable.
+  // cache.folder_in_use, cache.not_a_cache, cache.bad_key, file.not_writable.
   explicit PrefixStore(PrefixStoreOptions options);
   PrefixStore(const PrefixStore&) = delete;
   PrefixStore& operator=(const PrefixStore&) = delete;
@@ -80,7 +80,7 @@ class PrefixStore {
   // Error as the constructor, but the folder may be in use.
   static std::vector<StoredPrefix> list(const std::string& folder);
   // Removes all files of this kind, the key and what else belongs to the cache; what was removed.
-  // Error cache.folder_in_use, cache.folder_unsafe.
+  // Error cache.folder_in_use, cache.not_a_cache, cache.folder_unsafe.
   struct Cleared {
     int64_t entries = 0;
     uint64_t bytes = 0;
@@ -88,9 +88,6 @@ class PrefixStore {
   static Cleared clear(const std::string& folder);
 
  private:
-  struct HashOf {
-    size_t operator()(const base::Digest& digest) const;
-  };
   struct Entry {
     PrefixHead head;
     uint64_t bytes = 0;
@@ -112,8 +109,8 @@ class PrefixStore {
   PrefixFolder folder_;
   base::Digest key_{};
   mutable std::mutex mutex_;  // guards what follows
-  std::unordered_map<base::Digest, Entry, HashOf> entries_;
-  std::unordered_map<base::Digest, Names, HashOf> by_block_;
+  std::unordered_map<base::Digest, Entry, base::DigestHash> entries_;
+  std::unordered_map<base::Digest, Names, base::DigestHash> by_block_;
   uint64_t clock_ = 0, temporary_ = 0;
   bool failing_ = false;
   std::chrono::steady_clock::time_point retry_;  // nothing is written before

@@ -326,6 +326,20 @@ TEST_F(PrefixStoreTest, ListedAndCleared) {
   EXPECT_TRUE(base::exists(folder_ + "/notes.txt"));
 }
 
+TEST_F(PrefixStoreTest, FoldersOfOthersLoseNothing) {
+  fs::create_directory(folder_);
+  fs::permissions(folder_, fs::perms(0700));
+  for (const char* file : {"key", "digests.json", "key.part-0", "keynote.part-1"})
+    std::ofstream(folder_ + "/" + file) << "precious";
+  EXPECT_EQ(error_of([&] { open(); }), "cache.not_a_cache");
+  EXPECT_EQ(error_of([&] { PrefixStore::clear(folder_); }), "cache.not_a_cache");
+  std::ofstream(folder_ + "/lock") << "not a cache's";
+  EXPECT_EQ(error_of([&] { open(); }), "cache.not_a_cache");
+  EXPECT_EQ(error_of([&] { PrefixStore::clear(folder_); }), "cache.not_a_cache");
+  for (const char* file : {"key", "digests.json", "key.part-0", "keynote.part-1"})
+    EXPECT_EQ(base::read_file(folder_ + "/" + file, 100), "precious") << file;
+}
+
 // Numbers that only whoever has the key can write are checked all the same.
 TEST(PrefixFile, HeadsThatMakeNoSense) {
   base::Digest key{};
