@@ -71,7 +71,7 @@ class StateCache {
   // order, then the recurrent slot. What save() writes, without a copy. A kept prefix is not
   // written by anybody; into a sequence that was created and reserved, and is not used before its
   // commit(), another thread may write.
-  std::vector<std::span<std::byte>> state_parts(SequenceHandle handle, int64_t length);
+  std::vector<std::span<std::byte>> state_parts(SequenceHandle handle, int64_t length) const;
   // Bytes of all parts together.
   uint64_t state_bytes(int64_t length) const;
 

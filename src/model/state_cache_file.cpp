@@ -1,4 +1,5 @@
 // StateCache::save and load: one sequence's state as bytes. The format is in docs/formats.md.
+#include <algorithm>
 #include <cstring>
 
 #include "base/assert.h"
@@ -49,7 +50,8 @@ uint64_t StateCache::state_bytes(int64_t length) const {
   return blocks * plan_.block_bytes + plan_.slot_bytes;
 }
 
-std::vector<std::span<std::byte>> StateCache::state_parts(SequenceHandle handle, int64_t length) {
+std::vector<std::span<std::byte>> StateCache::state_parts(SequenceHandle handle,
+                                                          int64_t length) const {
   const Sequence& s = sequence(handle);
   const auto blocks = static_cast<size_t>((length + kKvBlockTokens - 1) / kKvBlockTokens);
   ASSERT(blocks <= s.blocks.size());
@@ -63,17 +65,15 @@ std::vector<std::span<std::byte>> StateCache::state_parts(SequenceHandle handle,
 
 std::vector<std::byte> StateCache::save(SequenceHandle handle) const {
   const Sequence& s = sequence(handle);
-  const auto blocks = static_cast<size_t>((s.length + kKvBlockTokens - 1) / kKvBlockTokens);
   Header header;
   header.model = digest(config_);
   header.type = static_cast<uint32_t>(type_);
   header.length = static_cast<uint64_t>(s.length);
-  header.payload = blocks * plan_.block_bytes + plan_.slot_bytes;
+  header.payload = state_bytes(s.length);
   std::vector<std::byte> bytes(sizeof(Header) + header.payload);
   std::byte* out = bytes.data() + sizeof(Header);
-  for (size_t i = 0; i < blocks; ++i, out += plan_.block_bytes)
-    std::memcpy(out, block_data(s.blocks[i], 0), plan_.block_bytes);
-  if (plan_.slot_bytes > 0) std::memcpy(out, slot_data(s.slot), plan_.slot_bytes);
+  for (const std::span<std::byte> part : state_parts(handle, s.length))
+    out = std::copy(part.begin(), part.end(), out);
   header.checksum = fnv1a(std::span(bytes).subspan(sizeof(Header)));
   std::memcpy(bytes.data(), &header, sizeof header);
   return bytes;
@@ -99,11 +99,12 @@ SequenceHandle StateCache::load(std::span<const std::byte> bytes, const std::str
     release(*handle);
     throw base::Error("cache.full", source);
   }
-  const Sequence& s = sequence(*handle);
   const std::byte* in = payload.data();
-  for (size_t i = 0; i < *blocks.value(); ++i, in += plan_.block_bytes)
-    std::memcpy(block_data(s.blocks[i], 0), in, plan_.block_bytes);
-  if (plan_.slot_bytes > 0) std::memcpy(slot_data(s.slot), in, plan_.slot_bytes);
+  for (const std::span<std::byte> part :
+       state_parts(*handle, static_cast<int64_t>(header.length))) {
+    std::copy_n(in, part.size(), part.begin());
+    in += part.size();
+  }
   commit(*handle, static_cast<int64_t>(header.length));
   return *handle;
 }
