@@ -4,15 +4,9 @@
 #include <utility>
 
 #include "base/error.h"
+#include "grammar/token_mask.h"
 
 namespace tulou::completion {
-namespace {
-
-bool is_set(std::span<const uint32_t> mask, int32_t token) {
-  return (mask[static_cast<size_t>(token) / 32] >> (token % 32) & 1) != 0;
-}
-
-}  // namespace
 
 GrammarGuide::GrammarGuide(std::shared_ptr<const grammar::CompiledGrammar> grammar,
                            std::optional<ThinkingTokens> thinking, bool in_reasoning,
@@ -28,14 +22,14 @@ engine::TokenGuide::Next GrammarGuide::next(std::span<uint32_t> mask) {
   if (part_.thinking()) {
     for (const int32_t token : not_in_thinking_) {
       if (token < 0 || static_cast<size_t>(token) / 32 >= mask.size()) continue;
-      mask[static_cast<size_t>(token) / 32] &= ~(uint32_t{1} << (token % 32));
+      grammar::forbid(mask, token);
       result.masked = true;
     }
     return result;
   }
   result.forced = seam_.due();
   if (result.forced >= 0) return result;
-  const bool may_think = at_start_ && thinking_ && is_set(mask, thinking_->begin);
+  const bool may_think = at_start_ && thinking_ && grammar::is_allowed(mask, thinking_->begin);
   result.masked = matcher_.fill(mask);
   if (may_think) {
     const auto begin = static_cast<size_t>(thinking_->begin);

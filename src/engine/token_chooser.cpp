@@ -5,6 +5,8 @@
 #include <exception>
 #include <limits>
 
+#include "grammar/token_mask.h"
+
 namespace tulou::engine {
 namespace {
 
@@ -100,7 +102,7 @@ void TokenChooser::apply_rules(const Sequence& sequence, std::span<float> logits
     if (mask_[word] == ~uint32_t{0}) continue;
     const size_t end = std::min(logits.size(), 32 * (word + 1));
     for (size_t i = 32 * word; i < end; ++i) {
-      if ((mask_[word] >> (i % 32) & 1) == 0) logits[i] = kNever;
+      if (!grammar::is_allowed(mask_, static_cast<int32_t>(i))) logits[i] = kNever;
     }
   }
 }

@@ -5,13 +5,10 @@
 
 #include "base/assert.h"
 #include "grammar/tables.h"
+#include "grammar/token_mask.h"
 
 namespace tulou::grammar {
 namespace {
-
-void set(std::span<uint32_t> mask, int32_t token) {
-  mask[static_cast<size_t>(token) / 32] |= uint32_t{1} << (token % 32);
-}
 
 std::vector<std::string> without_stop_tokens(const VocabularyData& data) {
   std::vector<std::string> tokens = data.tokens;
@@ -46,11 +43,11 @@ void walk(const TokenTrie& trie, size_t classes, Positions& positions, Positions
     if (at == Positions::kDead) {
       i += node.skip;
     } else if (further > 0 && node.most < UINT8_MAX && sure(at) >= further) {
-      for (const int32_t token : trie.tokens(i)) set(mask, token);
+      for (const int32_t token : trie.tokens(i)) allow(mask, token);
       i += node.skip;
     } else {
       path[node.depth] = at;
-      if (node.is_token) set(mask, trie.tokens(i)[0]);
+      if (node.is_token) allow(mask, trie.tokens(i)[0]);
       ++i;
     }
   }
@@ -65,10 +62,10 @@ std::vector<uint32_t> make_mask(const Vocabulary::Tables& vocabulary, Positions&
     walk(tries.trie(i), classes, positions, at, mask);
   }
   for (const auto& [token, same] : tries.duplicates()) {
-    if ((mask[static_cast<size_t>(token) / 32] >> (token % 32) & 1) != 0) set(mask, same);
+    if (is_allowed(mask, token)) allow(mask, same);
   }
   if (positions.can_end(at)) {
-    for (const int32_t token : vocabulary.stop_tokens) set(mask, token);
+    for (const int32_t token : vocabulary.stop_tokens) allow(mask, token);
   }
   return mask;
 }
@@ -144,7 +141,7 @@ bool GrammarMatcher::fill(std::span<uint32_t> mask) {
   };
   if (ended()) {
     std::vector<uint32_t> stops(mask.size(), 0);
-    for (const int32_t token : vocabulary.stop_tokens) set(stops, token);
+    for (const int32_t token : vocabulary.stop_tokens) allow(stops, token);
     for (size_t i = 0; i < mask.size(); ++i) keep(i, stops[i]);
     return cleared != 0;
   }

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/utf8.h"
+#include "grammar/token_mask.h"
 
 namespace tulou::grammar {
 namespace {
@@ -81,9 +82,7 @@ void TokenTrie::add_masks(std::span<const uint8_t> characters) {
   for (size_t i = 0; i < masks_.size(); ++i) {
     masks_[i].assign(static_cast<size_t>(last) / 32 + 1, 0);
     for (size_t t = 0; t < tokens_.size(); ++t) {
-      const int32_t token = tokens_[t];
-      if (characters[t] <= kMaskCharacters[i])
-        masks_[i][static_cast<size_t>(token) / 32] |= uint32_t{1} << (token % 32);
+      if (characters[t] <= kMaskCharacters[i]) allow(masks_[i], tokens_[t]);
     }
   }
 }

@@ -1,6 +1,9 @@
 #include "grammar/utf8_ranges.h"
 
 #include <algorithm>
+#include <string>
+
+#include "base/utf8.h"
 
 namespace tulou::grammar {
 namespace {
@@ -9,16 +12,6 @@ namespace {
 constexpr std::array<CodePoints, 5> kLengths = {
     {{0, 0x7F}, {0x80, 0x7FF}, {0x800, 0xD7FF}, {0xE000, 0xFFFF}, {0x10000, 0x10FFFF}}};
 constexpr std::array<int, 5> kBytes = {1, 2, 3, 3, 4};
-
-std::array<uint8_t, 4> encode(char32_t c, int length) {
-  std::array<uint8_t, 4> bytes{};
-  for (int i = length - 1; i > 0; --i, c >>= 6) {
-    bytes[static_cast<size_t>(i)] = static_cast<uint8_t>(0x80 | (c & 0x3F));
-  }
-  constexpr std::array<uint8_t, 5> kLead = {0, 0, 0xC0, 0xE0, 0xF0};
-  bytes[0] = static_cast<uint8_t>(kLead[static_cast<size_t>(length)] | c);
-  return bytes;
-}
 
 // Cuts where a byte changes before the bytes behind it have gone through all of their values, so
 // that each piece is a product of ranges.
@@ -37,10 +30,13 @@ void split(char32_t first, char32_t last, int length, std::vector<ByteSequence>&
       return;
     }
   }
-  const auto low = encode(first, length), high = encode(last, length);
+  std::string low, high;
+  base::append_utf8(low, first);
+  base::append_utf8(high, last);
   ByteSequence sequence;
   sequence.length = length;
-  for (size_t i = 0; i < static_cast<size_t>(length); ++i) sequence.bytes[i] = {low[i], high[i]};
+  for (size_t i = 0; i < static_cast<size_t>(length); ++i)
+    sequence.bytes[i] = {static_cast<uint8_t>(low[i]), static_cast<uint8_t>(high[i])};
   out.push_back(sequence);
 }
 
