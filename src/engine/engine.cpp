@@ -85,7 +85,7 @@ Engine::Engine(const model::Model& model, const kernels::Kernels& kernels,
 std::unique_ptr<DiskTier> Engine::make_disk_tier() {
   if (!options_.store || options_.max_prefixes == 0) return nullptr;
   return std::make_unique<DiskTier>(options_.store, options_.store_identity, *cache_, *prefixes_,
-                                    [cancels = cancels_] { cancels->stream_cancelled(); });
+                                    [cancels = cancels_] { cancels->wake_engine(); });
 }
 
 Engine::~Engine() {
@@ -146,7 +146,7 @@ std::shared_ptr<TokenStream> Engine::submit(Request request,
       throw base::Error("engine.queue_full", options_.max_waiting);
     inbox_.push_back(std::move(sequence));
   }
-  cancels_->stream_cancelled();  // wakes, as a cancelled stream does
+  cancels_->wake_engine();
   return stream;
 }
 
@@ -336,18 +336,25 @@ EngineStats Engine::stats() const {
   return stats;
 }
 
-void Engine::Cancels::stream_cancelled() {
+void Engine::Cancels::wake_engine() {
   std::function<void()> call;
   {
     const std::lock_guard lock(mutex);
     call = wake;
+  }
+  if (call) call();
+}
+
+void Engine::Cancels::stream_cancelled() {
+  {
+    const std::lock_guard lock(mutex);
     const auto cancelled = [](const TokenStream* stream) { return stream->cancelled(); };
     if (!in_step.empty() && std::ranges::all_of(in_step, cancelled)) {
       by_streams = true;
       flag.store(true);
     }
   }
-  if (call) call();
+  wake_engine();
 }
 
 void Engine::Cancels::begin_step(const ScheduledBatch& scheduled) {

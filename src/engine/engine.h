@@ -105,6 +105,7 @@ class Engine {
     std::vector<const TokenStream*> in_step;
     bool by_streams = false;  // who set the flag
     std::function<void()> wake;
+    void wake_engine();
     void stream_cancelled();
     void begin_step(const ScheduledBatch& scheduled);
     void end_step(bool cancelled);
