@@ -1,6 +1,5 @@
 #include "cli/remote_server.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -29,11 +28,6 @@ std::string refusal_text(const std::string& body) {
   return body.empty() ? "no message" : body.substr(0, kShownBytes);
 }
 
-// A key goes into a line of the request's head: it must not begin another line.
-bool fits_header(const std::string& key) {
-  return std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c < 127; });
-}
-
 }  // namespace
 
 void declare_server(Arguments& arguments, std::string& url, const std::string& description) {
@@ -45,7 +39,9 @@ RemoteServer::RemoteServer(const std::string& url)
   headers_ = {{"content-type", "application/json"}};
   const char* key = std::getenv(kKeyVariable);
   if (key == nullptr || *key == '\0') return;
-  if (!fits_header(key)) throw base::Error("cli.bad_value", kKeyVariable, "...", "an API key");
+  // It goes into a line of the request's head and must not begin another line.
+  if (!net::is_visible_ascii(key))
+    throw base::Error("cli.bad_value", kKeyVariable, "...", "an API key");
   headers_.emplace_back("authorization", std::string("Bearer ") + key);
 }
 

@@ -174,11 +174,12 @@ class ServeCommand final : public Command {
       served.store = store_;
       served.store_folder = cache_folder_;
       served.max_waiting = static_cast<size_t>(queue_.value_or(1024));
+      served.info = unloaded_model(served.names.front(), weights[i]);
       served.cache_bytes =
           together ? (budget - all) / models_.size() : (budget - weights[i].bytes) / 2;
       serve::PooledModel& model = pooled.emplace_back();
       model.names = served.names;
-      model.info = unloaded_model(served.names.front(), weights[i]);
+      model.info = served.info;
       model.bytes = weights[i].bytes + served.cache_bytes;
       model.load = [served, settings, helper, &progress] {
         return load_served_model(served, settings, helper, progress);

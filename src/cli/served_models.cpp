@@ -80,7 +80,8 @@ std::shared_ptr<serve::LoadedModel> load_served_model(
   std::optional<text::ChatTemplate> chat_template;
   if (text.has_chat_template()) chat_template = text.chat_template();
   auto grammars = make_grammars(text, session->config(), helper);
-  serve::ServedModel info = unloaded_model(settings.names.front(), weights_summary(settings.path));
+  serve::ServedModel info = settings.info;
+  info.created = std::time(nullptr);
   info.max_model_len = engine->options().context;
   info.size_bytes = static_cast<int64_t>(session->model().weights().bytes());
   info.loaded = true;

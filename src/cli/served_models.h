@@ -21,6 +21,7 @@ struct ServedModelSettings {
   uint64_t cache_bytes = 0;
   std::shared_ptr<engine::PrefixStore> store;  // null: nothing is kept on disk
   std::string store_folder;
+  serve::ServedModel info;  // unloaded_model()
 };
 
 // The name that a path suggests: the file's or the folder's, without ".gguf".

@@ -184,11 +184,14 @@ std::string_view find_header(const Headers& headers, std::string_view name) {
   return {};
 }
 
+bool is_visible_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
+}
+
 std::string_view HttpRequest::request_id() const {
   constexpr size_t kMaxRequestId = 128;
   const std::string_view id = header("x-request-id");
-  const auto visible = [](char c) { return c > ' ' && c < 0x7f; };
-  return id.size() <= kMaxRequestId && std::ranges::all_of(id, visible) ? id : std::string_view{};
+  return id.size() <= kMaxRequestId && is_visible_ascii(id) ? id : std::string_view{};
 }
 
 }  // namespace tulou::net

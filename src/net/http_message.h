@@ -16,6 +16,9 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 // The value of the first field of that name (lower case), or an empty text.
 std::string_view find_header(const Headers& headers, std::string_view name);
 
+// Whether there are only visible ASCII characters: what may stand in a field that is sent on.
+bool is_visible_ascii(std::string_view text);
+
 // What is left of a request when the guard (http_guard.h) has accepted it: one Host, no control
 // characters, fields that may stand once only stand once, a path that is UTF-8 without "." and
 // "..".
