@@ -6,7 +6,6 @@ The real model is fetched by tools/demo_model unless --model (or TULOU_SMOLLM2) 
 
 import argparse
 import os
-import subprocess
 import sys
 import time
 import traceback
@@ -22,7 +21,7 @@ import life
 import mutants
 import overload
 import same
-from served import TOP, Failure, Work
+from served import Failure, Work, demo_model
 
 
 def run(test, argument, only):
@@ -49,8 +48,7 @@ def main():
     parser.add_argument("--model", default=os.environ.get("TULOU_SMOLLM2"))
     parser.add_argument("--only", help="run only tests whose name holds this")
     options = parser.parse_args()
-    real = options.model or subprocess.run([os.path.join(TOP, "tools", "demo_model")], check=True,
-                                           stdout=subprocess.PIPE, text=True).stdout.strip()
+    real = options.model or demo_model()
     work = Work(options.binary, options.work, real)
     with work.server(real, work.tiny, "--context", "2048") as server:
         passed = [run(test, server, options.only) for test in api.TESTS + life.SHARED]

@@ -188,12 +188,32 @@ class Work:
         return Server(self.binary, self.folder, *memory, *arguments, **more)
 
 
+def program():
+    """The program of a campaign."""
+    return os.environ.get("TULOU", os.path.join(TOP, "build", "release", "tulou"))
+
+
+def demo_model():
+    """The path of the small real model, which is fetched if it is not there."""
+    return subprocess.run([os.path.join(TOP, "tools", "demo_model")], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout.strip()
+
+
+def random_model():
+    """The path of a GGUF file of Qwen3.5-0.8B's shape in Q4_0 with random weights."""
+    path = os.path.join(TOP, "build", "campaign", "qwen3.5-0.8b-q4_0.gguf")
+    if not os.path.exists(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        subprocess.run([os.path.join(TOP, "build", "venv", "bin", "python"),
+                        os.path.join(TOP, "bench", "random_gguf.py"), "qwen3.5-0.8b", "q4_0",
+                        path], check=True, stdout=sys.stderr)
+    return path
+
+
 def campaign_work(name, real=False, binary=None):
-    """The Work of a campaign: the program is $TULOU or build/release/tulou."""
-    path = subprocess.run([os.path.join(TOP, "tools", "demo_model")], check=True, text=True,
-                          stdout=subprocess.PIPE).stdout.strip() if real else None
-    binary = binary or os.environ.get("TULOU", os.path.join(TOP, "build", "release", "tulou"))
-    return Work(binary, os.path.join(TOP, "build", "campaign", name), path)
+    """The Work of a campaign."""
+    return Work(binary or program(), os.path.join(TOP, "build", "campaign", name),
+                demo_model() if real else None)
 
 
 def load():
