@@ -11,11 +11,6 @@
 namespace tulou::engine {
 namespace {
 
-constexpr int64_t kFewestPromptTokens = 4;
-constexpr int64_t kMeasurableRows = 32;
-// How long rows of prompts may make a step in which others generate, in times of one without them.
-constexpr double kPromptShare = 1.2;
-
 model::CachePlan plan_of(const model::ModelConfig& config, const EngineOptions& options,
                          int64_t context) {
   return model::plan_cache(config, options.cache_type, options.num_sequences, context);
@@ -161,14 +156,14 @@ void Engine::accept_new() {
     for (const auto& sequence : disk_->collect()) scheduler_.add(sequence);
   }
   for (auto& sequence : arrived) {
-    if (!disk_ || !disk_->hold(sequence, prompt_token_seconds_))
+    if (!disk_ || !disk_->hold(sequence, step_times_.prompt_row_seconds()))
       scheduler_.add(std::move(sequence));
   }
 }
 
 bool Engine::step() {
   accept_new();
-  const ScheduledBatch scheduled = scheduler_.schedule(prompt_tokens_now());
+  const ScheduledBatch scheduled = scheduler_.schedule(prompt_rows_now());
   if (scheduled.empty()) {
     publish(scheduled);
     return false;
@@ -266,38 +261,24 @@ std::vector<Chosen> Engine::choose(const base::ThreadPool::Lease& lease,
   return chosen;
 }
 
-// How many rows of prompts go beside sequences that generate: so many that those wait about three
-// times as long as without.
-int64_t Engine::prompt_tokens_now() const {
-  if (!scheduler_.generating() || decode_seconds_ <= 0 || prompt_token_seconds_ <= 0)
-    return options_.tokens_per_step;
-  const double each = mixed_token_seconds_ > 0 ? mixed_token_seconds_ : prompt_token_seconds_;
-  const auto fits = static_cast<int64_t>(kPromptShare * decode_seconds_ / each);
-  return std::clamp(fits, std::min(kFewestPromptTokens, options_.tokens_per_step),
-                    options_.tokens_per_step);
+int64_t Engine::prompt_rows_now() const {
+  const int64_t generating = scheduler_.num_generating();
+  const auto all = static_cast<int64_t>(scheduler_.num_running() + scheduler_.num_waiting());
+  // Only who has a place, or may get one, is helped by rows of prompts.
+  const int64_t waiting = std::min(all, options_.num_sequences) - generating;
+  return step_times_.prompt_rows(generating, waiting, options_.tokens_per_step);
 }
 
 void Engine::measure(const ScheduledBatch& scheduled, double seconds) {
-  int64_t prompt_rows = 0;
-  bool generating = false;
+  int64_t generating = 0, prompt_rows = 0;
   for (const ScheduledBatch::Entry& entry : scheduled.entries) {
     if (entry.sequence->generating()) {
-      generating = true;
+      ++generating;
     } else {
       prompt_rows += entry.num_tokens;
     }
   }
-  const auto average = [](double& value, double sample) {
-    value = value <= 0 ? sample : 0.8 * value + 0.2 * sample;
-  };
-  if (generating && prompt_rows == 0) average(decode_seconds_, seconds);
-  if (generating && prompt_rows > 0 && decode_seconds_ > 0 && prompt_token_seconds_ > 0) {
-    // Few rows cost more each than many; never less than that.
-    const double each = (seconds - decode_seconds_) / static_cast<double>(prompt_rows);
-    average(mixed_token_seconds_, std::max(each, prompt_token_seconds_));
-  }
-  if (!generating && prompt_rows >= kMeasurableRows)
-    average(prompt_token_seconds_, seconds / static_cast<double>(prompt_rows));
+  step_times_.measure(generating, prompt_rows, seconds);
 }
 
 void Engine::publish(const ScheduledBatch& scheduled) {

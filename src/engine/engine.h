@@ -19,6 +19,7 @@
 #include "engine/prefix_cache.h"
 #include "engine/request.h"
 #include "engine/scheduler.h"
+#include "engine/step_times.h"
 #include "engine/token_chooser.h"
 #include "engine/token_guide.h"
 #include "engine/token_stream.h"
@@ -118,7 +119,7 @@ class Engine {
                              const model::ForwardResult& result);
   Chosen yield_values(const Sequence& sequence, std::span<const float> logits,
                       std::span<const float> hidden) const;
-  int64_t prompt_tokens_now() const;
+  int64_t prompt_rows_now() const;
   void measure(const ScheduledBatch& scheduled, double seconds);
   void publish(const ScheduledBatch& scheduled);
   void update_stats(const ScheduledBatch& scheduled);
@@ -134,8 +135,7 @@ class Engine {
   base::Arena arena_;
   Scheduler scheduler_;
   std::vector<TokenChooser> choosers_;  // one for each thread
-  // Moving averages; 0: not known yet. They only say how long prompts are cut.
-  double decode_seconds_ = 0, prompt_token_seconds_ = 0, mixed_token_seconds_ = 0;
+  StepTimes step_times_;
   mutable std::mutex mutex_;  // guards what follows
   std::vector<std::shared_ptr<Sequence>> inbox_;
   EngineStats stats_;

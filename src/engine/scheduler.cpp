@@ -79,8 +79,8 @@ void Scheduler::drop_cancelled() {
   drop_finished();
 }
 
-bool Scheduler::generating() const {
-  return std::ranges::any_of(running_, [](const Shared& s) { return s->generating(); });
+int64_t Scheduler::num_generating() const {
+  return std::ranges::count_if(running_, [](const Shared& s) { return s->generating(); });
 }
 
 // A running prompt will soon keep a state that `waiting` can begin with, and that is worth waiting

@@ -75,8 +75,8 @@ class Scheduler {
 
   size_t num_waiting() const { return waiting_.size(); }
   size_t num_running() const { return running_.size(); }
-  // True if a running sequence generates.
-  bool generating() const;
+  // Running sequences that have their first token.
+  int64_t num_generating() const;
   int64_t num_preemptions() const { return num_preemptions_; }
   // Asserts that each sequence is in one place, and that the cache is in order.
   void check_integrity() const;
