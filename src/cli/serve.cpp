@@ -103,6 +103,7 @@ class ServeCommand final : public Command {
     net::HttpServer server(http_, serve::make_routes(service));
     service.set_post([&server](std::function<void()> job) { server.post(std::move(job)); });
     SignalPipe signals;
+    service.set_log([](const std::string& what) { message(what); });
     service.set_end([] { std::raise(SIGTERM); });
     server.start();
     introduce(out, pool, server);

@@ -173,10 +173,10 @@ bool Engine::step() {
     if (forward_and_choose(scheduled, chosen)) {
       scheduler_.commit(scheduled, chosen);
     } else {
-      scheduler_.abandon(scheduled, FinishReason::kCancelled, "");
+      scheduler_.abandon(scheduled, FinishReason::kCancelled);
     }
-  } catch (const std::exception& error) {
-    scheduler_.abandon(scheduled, FinishReason::kFailed, error.what());
+  } catch (...) {
+    scheduler_.abandon(scheduled, FinishReason::kFailed, std::current_exception());
     publish(scheduled);
     throw;
   }

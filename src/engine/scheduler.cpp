@@ -40,7 +40,7 @@ void Scheduler::add(Shared sequence) {
   waiting_.push_back(std::move(sequence));
 }
 
-void Scheduler::finish(Sequence& sequence, FinishReason reason, std::string failure) {
+void Scheduler::finish(Sequence& sequence, FinishReason reason, std::exception_ptr failure) {
   if (sequence.handle) cache_.release(*sequence.handle);
   sequence.handle.reset();
   sequence.finished = true;
@@ -348,7 +348,7 @@ void Scheduler::commit(const ScheduledBatch& scheduled, std::span<Chosen> chosen
 }
 
 void Scheduler::abandon(const ScheduledBatch& scheduled, FinishReason reason,
-                        const std::string& failure) {
+                        const std::exception_ptr& failure) {
   for (const ScheduledBatch::Entry& entry : scheduled.entries)
     finish(*entry.sequence, reason, failure);
   drop_finished();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <map>
 #include <memory>
 #include <span>
@@ -34,7 +35,7 @@ struct Chosen {
   OutputToken token;
   FinishReason finish = FinishReason::kNone;  // if not kNone, the answer ends ...
   bool has_token = true;                      // ... with this token, or without one
-  std::string failure;
+  std::exception_ptr failure;                 // for kFailed
 };
 
 struct SchedulerOptions {
@@ -67,7 +68,8 @@ class Scheduler {
   // order); finished sequences leave.
   void commit(const ScheduledBatch& scheduled, std::span<Chosen> chosen);
   // Ends the sequences of a batch whose states are lost.
-  void abandon(const ScheduledBatch& scheduled, FinishReason reason, const std::string& failure);
+  void abandon(const ScheduledBatch& scheduled, FinishReason reason,
+               const std::exception_ptr& failure = {});
   // Ends all sequences; their streams.
   std::vector<std::shared_ptr<TokenStream>> finish_all(FinishReason reason);
   // The streams that have finished since the last call.
@@ -83,7 +85,7 @@ class Scheduler {
 
  private:
   using Shared = std::shared_ptr<Sequence>;
-  void finish(Sequence& sequence, FinishReason reason, std::string failure = "");
+  void finish(Sequence& sequence, FinishReason reason, std::exception_ptr failure = {});
   void drop_finished();
   void drop_cancelled();
   bool admit(size_t index);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <exception>
 #include <limits>
+#include <stdexcept>
 
 #include "grammar/token_mask.h"
 
@@ -16,7 +17,7 @@ bool is_stop(const Request& request, int32_t token) {
   return std::ranges::find(request.stop_tokens, token) != request.stop_tokens.end();
 }
 
-Chosen ended(FinishReason reason, std::string failure = "") {
+Chosen ended(FinishReason reason, std::exception_ptr failure = {}) {
   Chosen chosen;
   chosen.finish = reason;
   chosen.has_token = false;
@@ -118,7 +119,8 @@ Chosen TokenChooser::choose_unguarded(Sequence& sequence, std::span<float> logit
   if (token < 0) {
     apply_rules(sequence, logits);
     if (std::ranges::none_of(logits, [](float logit) { return logit > kNever; }))
-      return ended(FinishReason::kFailed, "no token is allowed here");
+      return ended(FinishReason::kFailed,
+                   std::make_exception_ptr(std::runtime_error("no token is allowed here")));
     token = request.greedy ? Sampler::greedy(logits)
                            : sampler_.sample(logits, request.sampling, request.prompt,
                                              sequence.answer(), request.choice);
@@ -133,8 +135,8 @@ Chosen TokenChooser::choose_unguarded(Sequence& sequence, std::span<float> logit
 Chosen TokenChooser::choose(Sequence& sequence, std::span<float> logits) {
   try {
     return choose_unguarded(sequence, logits);
-  } catch (const std::exception& error) {
-    return ended(FinishReason::kFailed, error.what());
+  } catch (...) {
+    return ended(FinishReason::kFailed, std::current_exception());
   }
 }
 

@@ -98,7 +98,11 @@ TEST_F(TokenChooserTest, WhatAGuideDoesWrongEndsItsAnswerAlone) {
   bad.throws = true;
   const Chosen failed = choose();
   EXPECT_EQ(failed.finish, FinishReason::kFailed);
-  EXPECT_EQ(failed.failure, "no rule");
+  try {
+    std::rethrow_exception(failed.failure);
+  } catch (const std::exception& error) {
+    EXPECT_STREQ(error.what(), "no rule");
+  }
 }
 
 TEST_F(TokenChooserTest, LogprobsAreTheModelsOwn) {

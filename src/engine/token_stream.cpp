@@ -27,7 +27,7 @@ StreamUsage TokenStream::usage() const {
   return usage_;
 }
 
-std::string TokenStream::failure() const {
+std::exception_ptr TokenStream::failure() const {
   const std::lock_guard lock(mutex_);
   return failure_;
 }
@@ -66,7 +66,7 @@ void TokenStream::set_usage(const StreamUsage& usage) {
   usage_ = usage;
 }
 
-void TokenStream::finish(FinishReason reason, std::string failure) {
+void TokenStream::finish(FinishReason reason, std::exception_ptr failure) {
   const std::lock_guard lock(mutex_);
   finish_reason_ = reason;
   failure_ = std::move(failure);

@@ -4,10 +4,10 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "engine/request.h"
@@ -57,8 +57,8 @@ class TokenStream {
   FinishReason finish_reason() const;
   bool finished() const;
   StreamUsage usage() const;
-  // What went wrong, for kFailed.
-  std::string failure() const;
+  // What went wrong, for kFailed; else null.
+  std::exception_ptr failure() const;
   // Prompt tokens whose state is known, for progress.
   int64_t num_prompt_tokens_done() const { return prompt_done_.load(); }
 
@@ -79,7 +79,7 @@ class TokenStream {
   void set_values(std::vector<float> values);
   void set_usage(const StreamUsage& usage);
   void set_prompt_done(int64_t tokens) { prompt_done_.store(tokens); }
-  void finish(FinishReason reason, std::string failure = "");
+  void finish(FinishReason reason, std::exception_ptr failure = {});
   // Tells the owner; without a lock held.
   void notify() const {
     if (on_output_) on_output_();
@@ -95,7 +95,7 @@ class TokenStream {
   std::vector<float> values_;
   StreamUsage usage_;
   FinishReason finish_reason_ = FinishReason::kNone;
-  std::string failure_;
+  std::exception_ptr failure_;
 };
 
 }  // namespace tulou::engine

@@ -84,6 +84,20 @@ TEST_F(Compiler, MasksFollowTheGrammar) {
   EXPECT_FALSE(matcher.accept(vocabulary_.vocab_size));
 }
 
+TEST_F(Compiler, TooManyWaysToReadATextAreAnError) {
+  const auto grammar =
+      compile(GrammarKind::kEbnf,
+              "root ::= \"a\" root t | \"a\" t root | \"b\"\nt ::= \"a\" t root | \"a\"");
+  GrammarMatcher matcher(grammar);
+  std::string id;
+  try {
+    for (int i = 0; i < 100; ++i) ASSERT_TRUE(matcher.accept('a'));
+  } catch (const base::Error& error) {
+    id = error.id();
+  }
+  EXPECT_EQ(id, "grammar.too_ambiguous");
+}
+
 TEST_F(Compiler, JsonObjects) {
   const auto grammar = compile(GrammarKind::kJsonObject, "");
   EXPECT_TRUE(matches(grammar, R"({"a": [1, -2.5e+3, "\u00e9\"", null], "b":{}})"));

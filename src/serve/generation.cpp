@@ -205,7 +205,7 @@ void Generation::end_choice(int64_t index) {
   if (reason == engine::FinishReason::kFailed) {
     finished_ = true;
     metrics_.finished_error.add();
-    sink_->fail(api_error(std::runtime_error(choice.stream->failure())));
+    sink_->fail(api_error(choice.stream->failure()));
     for (const Choice& other : choices_) other.stream->cancel();
     return;
   }

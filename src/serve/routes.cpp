@@ -59,7 +59,7 @@ void openapi_json(Service& service, const Exchange& exchange) {
 
 // A handler whose model is not there yet starts anew when it is.
 void answer(Service& service, Handler handler, const Exchange& exchange) {
-  guarded(exchange, [&] {
+  guarded(service, exchange, [&] {
     try {
       handler(service, exchange);
     } catch (const ModelNotLoaded& missing) {

@@ -378,6 +378,38 @@ TEST(Server, ThinkingComesBeforeTheForm) {
   EXPECT_EQ(ended["finish_reason"], "stop");
 }
 
+// Too many ways to read an answer are the grammar's fault, also if it shows in the middle.
+TEST(Server, GrammarsThatAreTooAmbiguousAreRefused) {
+  TestServerOptions options;
+  options.helper = std::make_shared<grammar::Helper>();
+  const TestServer server(options);
+  Json body = completion("Hello", 100);
+  body["structured_outputs"] = {
+      {"grammar", "root ::= \"a\" root t | \"a\" t root | \"b\"\nt ::= \"a\" t root | \"a\""}};
+  body["logit_bias"] = {{std::to_string('a'), 100}};
+  const net::ClientResponse refused = server.post(kCompletions, body);
+  EXPECT_EQ(refused.status, 400) << refused.body;
+  const Json error = base::parse_json(refused.body, "error")["error"];
+  EXPECT_EQ(error["code"], "invalid_grammar");
+}
+
+// A client is told of the server's own failures in general words; who runs it is told all.
+TEST(Server, OwnFailuresAreLogged) {
+  TestServerOptions options;
+  options.num_models = 2;
+  options.broken = "tiny-1";
+  TestServer server(options);
+  std::promise<std::string> logged;
+  server.service().set_log([&](const std::string& what) { logged.set_value(what); });
+  Json body = completion("Hello", 3);
+  EXPECT_EQ(server.post(kCompletions, body).status, 200);
+  body["model"] = "tiny-1";
+  const net::ClientResponse failed = server.post(kCompletions, body);
+  EXPECT_EQ(failed.status, 500);
+  EXPECT_EQ(failed.body.find("secret"), std::string::npos) << failed.body;
+  EXPECT_EQ(logged.get_future().get(), "error: /secret");
+}
+
 // A plain text has no thinking part, whatever is in it.
 TEST(Server, ThinkTagsOfAPlainTextAreText) {
   TestServerOptions options;

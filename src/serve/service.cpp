@@ -11,6 +11,16 @@ namespace {
 
 constexpr std::chrono::seconds kSilence{15};  // then a stream says that it is alive
 
+std::string words_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& known) {
+    return known.what();
+  } catch (...) {
+    return "something that is no std::exception";
+  }
+}
+
 }  // namespace
 
 Service::Service(ModelPool& pool, std::unique_ptr<ApiKeys> keys, std::string version)
@@ -40,9 +50,16 @@ void Service::when_loaded(size_t index, const std::shared_ptr<net::HttpExchange>
   pool_.load(index, [this, exchange, again = std::move(again)](std::shared_ptr<const void> hold,
                                                                const std::exception_ptr& error) {
     if (exchange->gone()) return;
-    if (error) return reply_error(exchange, api_error(error));
+    if (error) return reply_failure(exchange, error);
     post_([again, hold = std::move(hold)] { again(); });
   });
+}
+
+void Service::reply_failure(const std::shared_ptr<net::HttpExchange>& exchange,
+                            const std::exception_ptr& error) const {
+  const ApiError told = api_error(error);
+  if (told.status == 500) log_("error: " + words_of(error));
+  reply_error(exchange, told);
 }
 
 int Service::authorize(net::HttpRequest& request) {
@@ -188,12 +205,12 @@ void reply_error(const std::shared_ptr<net::HttpExchange>& exchange, const ApiEr
                   base::to_json_text(error.body()));
 }
 
-void guarded(const std::shared_ptr<net::HttpExchange>& exchange,
+void guarded(Service& service, const std::shared_ptr<net::HttpExchange>& exchange,
              const std::function<void()>& handler) {
   try {
     handler();
   } catch (...) {
-    reply_error(exchange, api_error(std::current_exception()));
+    service.reply_failure(exchange, std::current_exception());
   }
 }
 

@@ -66,6 +66,12 @@ class Service {
   void end_server() const { end_server_(); }
   double uptime_seconds() const;
 
+  // Who hears of failures that clients are told of in general words; set before the first request.
+  void set_log(std::function<void(const std::string&)> log) { log_ = std::move(log); }
+  // Answers with an error, and logs one of the server's own.
+  void reply_failure(const std::shared_ptr<net::HttpExchange>& exchange,
+                     const std::exception_ptr& error) const;
+
   // How jobs are run; set before the first request.
   void set_post(Generation::Post post) { post_ = std::move(post); }
   const Generation::Post& post() const { return post_; }
@@ -95,6 +101,7 @@ class Service {
   Metrics metrics_;
   Generation::Post post_;
   std::function<void()> end_server_;
+  std::function<void(const std::string&)> log_ = [](const std::string&) {};
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   std::atomic<bool> stopping_{false};
   std::mutex mutex_;  // guards what follows
@@ -105,7 +112,7 @@ class Service {
 };
 
 // Calls `handler` and answers what it throws.
-void guarded(const std::shared_ptr<net::HttpExchange>& exchange,
+void guarded(Service& service, const std::shared_ptr<net::HttpExchange>& exchange,
              const std::function<void()>& handler);
 // The headers and X-Request-Id: the client's own, which is used for nothing else, or a new one.
 net::Headers with_request_id(const std::shared_ptr<net::HttpExchange>& exchange,

@@ -5,6 +5,7 @@
 
 #include <future>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +27,7 @@ struct TestServerOptions {
   std::shared_ptr<grammar::Helper> helper;  // null: no structured output
   size_t num_models = 1;                    // "tiny", "tiny-1", ...; the first one is loaded
   size_t num_loaded = 1;                    // for so many there is room
+  std::string broken;                       // a model that cannot be loaded
 };
 
 class TestServer {
@@ -109,7 +111,10 @@ class TestServer {
       if (i == 0) model.names.emplace_back("other-name");
       model.info.id = model.names.front();
       model.bytes = 1;
-      model.load = [this, options, names = model.names] { return load(options, names); };
+      model.load = [this, options, names = model.names] {
+        if (names.front() == options.broken) throw std::runtime_error("/secret");
+        return load(options, names);
+      };
     }
     PoolOptions pool;
     pool.budget = options.num_loaded;

@@ -12,6 +12,7 @@ constexpr size_t kAtOnce = 32;
 
 // Held by the callbacks of its streams and by the exchange, until it is done.
 struct ValueJob : std::enable_shared_from_this<ValueJob> {
+  Service* service = nullptr;
   std::shared_ptr<LoadedModel> model;
   std::shared_ptr<net::HttpExchange> exchange;
   std::function<void(ValueResult)> done;
@@ -41,12 +42,13 @@ struct ValueJob : std::enable_shared_from_this<ValueJob> {
     const std::lock_guard lock(mutex);
     if (ended) return;
     const auto finished = [](const auto& stream) { return stream->finished(); };
-    guarded(exchange, [&] {
+    guarded(*service, exchange, [&] {
       submit_more();
       if (streams.size() < requests.size() || !std::ranges::all_of(streams, finished)) return;
       ended = true;
       ValueResult result;
       for (const auto& stream : streams) {
+        if (auto failure = stream->failure()) std::rethrow_exception(failure);
         if (stream->finish_reason() != engine::FinishReason::kStop)
           throw std::runtime_error("a request was not finished");
         result.values.push_back(stream->take_values());
@@ -64,6 +66,7 @@ void run_value_job(Service& service, const std::shared_ptr<LoadedModel>& model,
                    const std::shared_ptr<net::HttpExchange>& exchange,
                    std::function<void(ValueResult)> done) {
   auto job = std::make_shared<ValueJob>();
+  job->service = &service;
   job->model = model;
   job->exchange = exchange;
   job->done = std::move(done);
